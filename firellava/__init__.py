@@ -1,0 +1,57 @@
+"""Ask questions about images with the Fireworks vision chat API, and on this machine when it cannot answer.
+
+    from firellava import OfflineReader, VisionClient
+
+    client = VisionClient(fallback=OfflineReader())
+    reply = client.ask("What is the total?", "receipt.jpg")
+    print(reply.text, reply.backend, reply.cost_usd)
+
+This package knows no framework; `langchain_firellava` and `llama_index_firellava` put it behind theirs.
+"""
+
+from firellava.backends.base import Backend
+from firellava.backends.http import FireworksBackend
+from firellava.backends.offline_reader import OfflineReader
+from firellava.client import VisionClient
+from firellava.errors import FireLLaVAError
+from firellava.images import ImageSource, PreparedImage, prepare_image
+from firellava.limits import SeveralImagesWarning
+from firellava.messages import (
+    Attempt,
+    Choice,
+    ImagePart,
+    Message,
+    Parameters,
+    Reply,
+    ReplyChunk,
+    TextPart,
+    ToolCall,
+    Usage,
+)
+from firellava.models import ModelCard, model_card
+from firellava.version import __version__
+
+__all__ = [
+    "Attempt",
+    "Backend",
+    "Choice",
+    "FireLLaVAError",
+    "FireworksBackend",
+    "ImagePart",
+    "ImageSource",
+    "Message",
+    "ModelCard",
+    "OfflineReader",
+    "Parameters",
+    "PreparedImage",
+    "Reply",
+    "ReplyChunk",
+    "SeveralImagesWarning",
+    "TextPart",
+    "ToolCall",
+    "Usage",
+    "VisionClient",
+    "__version__",
+    "model_card",
+    "prepare_image",
+]

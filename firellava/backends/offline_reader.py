@@ -1,0 +1,67 @@
+"""The backend of last resort: it reads the text in the image, on this machine, with nothing to download.
+
+It quotes what it finds and measures colours and size. It is no vision-language model, so everything it says
+is marked ``degraded``, and what it cannot know it declines to answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from firellava.backends.base import AttemptContext, InProcessBackend
+from firellava.errors import UnsupportedCapability
+from firellava.images import decode_image
+from firellava.messages import ReplyChunk
+from firellava.models import Capabilities, ImageLimits, ModelCard
+from firellava.reader import answer, last_question
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from firellava.messages import Request
+
+__all__ = ["OfflineReader"]
+
+_CARD = ModelCard(
+    name="offline-reader",
+    image_limits=ImageLimits(count=None, inline_bytes=None, url_bytes=None, url_seconds=None),
+    capabilities=Capabilities(image_urls=False, detail=False, json_schema=False),
+)
+
+
+class OfflineReader(InProcessBackend):
+    """Reads and quotes the text in images, and reports their colours and size. It is not FireLLaVA.
+
+    Attributes:
+        max_side: pixels to which the long side of an image is scaled down before it is read.
+    """
+
+    kind: Literal["offline_reader"] = "offline_reader"
+    max_side: int = 2048
+    degraded: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        """``offline-reader``."""
+        return "offline-reader"
+
+    @property
+    def model_card(self) -> ModelCard:
+        """No tools, no schema, no image URLs."""
+        return self.card or _CARD
+
+    def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
+        """Read the images and answer the last question, in one piece; see `Backend.replies`."""
+        del context  # reading cannot be interrupted
+        parameters = request.parameters
+        if parameters.tools or parameters.response_format:
+            raise UnsupportedCapability("The offline reader calls no tools and fills in no schema.")
+        if any(part.source.url for part in request.images):
+            raise UnsupportedCapability(
+                "The offline reader downloads nothing: give the image as a file or as bytes instead of a URL."
+            )
+        images = [decode_image(part.source, max_side=self.max_side) for part in request.images]
+        users = [message.text for message in request.messages if message.role == "user" and message.text]
+        found = answer(last_question(users[-1]) if users else "", images)
+        yield ReplyChunk(text=found.text, finish_reason="stop")
+        yield ReplyChunk(model="offline-reader", confidence=found.confidence, last=True)

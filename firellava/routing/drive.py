@@ -1,0 +1,151 @@
+"""The two drivers of the routing generator: the only place where sync and async are written side by side.
+
+A driver carries out what `route` asks for, pulls a backend's first piece before it reports `Opened`, and
+reports the end exactly once, however the reply ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from firellava.errors import AttemptTimedOut, BackendError, ConnectionFailed, FireLLaVAError, StreamBroken
+from firellava.messages import ReplyChunk
+from firellava.replies import ReplyBuilder
+from firellava.routing.policy import Deliver, Ended, Failed, Opened, Sleep, Woke
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator
+
+    from firellava.backends.base import Backend
+    from firellava.messages import Request
+    from firellava.routing.policy import Action, Event, Open
+
+    Route = Generator[Action, Event, None]
+
+__all__ = ["adrive", "drive"]
+
+# The backend's own time limit knows more about what happened, so the driver's comes a moment later.
+_GRACE_SECONDS = 0.05
+
+
+def drive(
+    route: Route, request: Request, ask: Callable[[Open], Generator[ReplyChunk, None, None]]
+) -> Generator[ReplyChunk, None, None]:
+    """Get a request answered and yield the pieces of the reply; the last one carries the whole.
+
+    Args:
+        route: made by `firellava.routing.policy.route`.
+        request: what is asked.
+        ask: opens one attempt.
+
+    Raises:
+        FireLLaVAError: nothing answered, or the reply broke half-way (`StreamBroken`).
+    """
+    pulled: ReplyChunk | FireLLaVAError | None = None
+    try:
+        action = next(route)
+        while not isinstance(action, Deliver):
+            if isinstance(action, Sleep):
+                time.sleep(action.seconds)
+                action = route.send(Woke(time.monotonic()))
+            else:
+                replies = ask(action)
+                pulled = _pull(replies)
+                action = route.send(_first(pulled, action.backend))
+        builder = ReplyBuilder(request, action)
+        try:
+            while isinstance(pulled, ReplyChunk):
+                yield builder.add(pulled)
+                pulled = _pull(replies)
+        finally:
+            replies.close()
+            _end(route, builder, pulled)
+    finally:
+        route.close()
+    if not builder.complete:
+        raise _broken(pulled, builder, action.backend)
+
+
+async def adrive(
+    route: Route, request: Request, ask: Callable[[Open], AsyncGenerator[ReplyChunk, None]]
+) -> AsyncGenerator[ReplyChunk, None]:
+    """The asynchronous twin of `drive`."""
+    pulled: ReplyChunk | FireLLaVAError | None = None
+    try:
+        action = next(route)
+        while not isinstance(action, Deliver):
+            if isinstance(action, Sleep):
+                await asyncio.sleep(action.seconds)
+                action = route.send(Woke(time.monotonic()))
+            else:
+                replies = ask(action)
+                pulled = await _apull(replies, action.seconds)
+                end_by = action.end_by
+                action = route.send(_first(pulled, action.backend))
+        builder = ReplyBuilder(request, action)
+        try:
+            while isinstance(pulled, ReplyChunk):
+                yield builder.add(pulled)
+                pulled = await _apull(replies, None if end_by is None else end_by - time.monotonic())
+        finally:
+            await replies.aclose()
+            _end(route, builder, pulled)
+    finally:
+        route.close()
+    if not builder.complete:
+        raise _broken(pulled, builder, action.backend)
+
+
+def _pull(replies: Generator[ReplyChunk, None, None]) -> ReplyChunk | FireLLaVAError | None:
+    """The next piece, the error that came instead, or None at the end."""
+    try:
+        return next(replies, None)
+    except FireLLaVAError as error:
+        return _bare(error)
+
+
+async def _apull(
+    replies: AsyncGenerator[ReplyChunk, None], seconds: float | None
+) -> ReplyChunk | FireLLaVAError | None:
+    try:
+        async with asyncio.timeout(None if seconds is None else max(0.0, seconds) + _GRACE_SECONDS):
+            return await anext(replies, None)
+    except FireLLaVAError as error:
+        return _bare(error)
+    except TimeoutError:
+        # Nobody knows how far it came, so it counts as sent: it may have been billed.
+        return AttemptTimedOut("No answer in time.", sent=True)
+
+
+def _bare(error: FireLLaVAError) -> FireLLaVAError:
+    """The error without the exceptions of other libraries behind it, whose frames hold keys and images."""
+    error.__cause__ = error.__context__ = None
+    return error
+
+
+def _first(pulled: ReplyChunk | FireLLaVAError | None, backend: Backend) -> Opened | Failed:
+    now = time.monotonic()
+    if isinstance(pulled, ReplyChunk):
+        return Opened(now)
+    error = pulled or ConnectionFailed("The reply was empty.", sent=True)
+    if isinstance(error, BackendError):
+        error.backend = backend.label
+    return Failed(now, error)
+
+
+def _end(route: Route, builder: ReplyBuilder, pulled: object) -> None:
+    abandoned = "abandoned" if isinstance(pulled, ReplyChunk) else "broken"
+    outcome = "whole" if builder.complete else abandoned
+    with suppress(StopIteration):
+        route.send(Ended(time.monotonic(), outcome, builder.usage))
+
+
+def _broken(pulled: object, builder: ReplyBuilder, backend: Backend) -> StreamBroken:
+    reason = str(pulled) if isinstance(pulled, FireLLaVAError) else "it ended without its last piece."
+    text = builder.partial_text
+    broken = StreamBroken(f"The reply of {backend.label} broke off after {len(text)} characters: {reason}", text)
+    broken.backend = backend.label
+    return broken
