@@ -73,7 +73,7 @@ class VisionClient:
         ConfigurationError: a setting is wrong or contradicts another.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each argument is a setting
         self,
         model: str | None = None,
         *,
@@ -103,7 +103,9 @@ class VisionClient:
 
     def __repr__(self) -> str:
         """The backends by their labels; nothing secret."""
-        fallback = self._fallback if self._fallback in ("auto", None) else [b.label for b in self.backends[1:]]
+        fallback = (
+            self._fallback if self._fallback in ("auto", None) else [b.label for b in self.backends[1:]]
+        )
         return f"VisionClient({self._first.label!r}, fallback={fallback!r})"
 
     @property
@@ -260,15 +262,10 @@ class VisionClient:
         return replace(message, content=parts)
 
 
-def _first_backend(
-    backend: Backend | None, card: ModelCard | str | None, **settings: str | SecretStr | None
-) -> Backend:
-    given = {name: value for name, value in settings.items() if value is not None}
-    if card is not None:
-        given["card"] = card  # type: ignore[assignment]  # the backend's own validator takes names too
+def _first_backend(backend: Backend | None, card: ModelCard | str | None, **settings: object) -> Backend:
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     if backend is None:
-        return FireworksBackend(**given)  # type: ignore[arg-type]  # checked by the backend's validators
-    card = given.pop("card", None)  # type: ignore[assignment]
+        return FireworksBackend(**given | {"card": card})
     if given:
         raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
     return backend if card is None else type(backend).model_validate({**dict(backend), "card": card})

@@ -64,7 +64,9 @@ def _check_capabilities(request: Request, card: ModelCard) -> None:
     if parameters.tools and not capabilities.tools:
         raise UnsupportedCapability(f"{card.name} does not call tools: choose a model whose card says tools.")
     if parameters.response_format and not capabilities.json_schema:
-        raise UnsupportedCapability(f"{card.name} does not take a response_format: ask for JSON in the prompt.")
+        raise UnsupportedCapability(
+            f"{card.name} does not take a response_format: ask for JSON in the prompt."
+        )
     if request.completion and request.images and not capabilities.completions:
         raise UnsupportedCapability(f"{card.name} takes no images in the completions API: use chat.")
 

@@ -174,7 +174,9 @@ class Parameters(BaseModel):
             return cls(**given)
         except ValidationError as error:
             problem = explain(error)
-        raise InvalidRequest(f"Parameters: {problem}. What the API takes beyond these goes into extra_body={{…}}.")
+        raise InvalidRequest(
+            f"Parameters: {problem}. What the API takes beyond these goes into extra_body={{…}}."
+        )
 
     def given(self) -> dict[str, Any]:
         """The parameters that are set, by name, without `extra_body`."""
@@ -307,7 +309,7 @@ class Reply:
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the model stopped: ``stop``, ``length``, ``tool_calls``, …"""
+        """Why the model stopped: ``stop``, ``length``, ``tool_calls`` and the like."""
         return self.choices[0].finish_reason
 
     @property

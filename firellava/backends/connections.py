@@ -16,7 +16,7 @@ import os
 import threading
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 import httpcore
@@ -76,7 +76,7 @@ class Remaining(float):
 
     limit: TimeLimit
 
-    def __new__(cls, seconds: float, limit: TimeLimit) -> Remaining:
+    def __new__(cls, seconds: float, limit: TimeLimit) -> Self:
         """A float with the limit it came from."""
         made = super().__new__(cls, seconds)
         made.limit = limit
@@ -195,7 +195,7 @@ def _limit(client: httpx.Client | httpx.AsyncClient, backend: type[Any]) -> None
     # proxies of the environment: so the backends of the transports it made are wrapped in place.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001 - see above
         if transport is not None:
-            pool = transport._pool  # type: ignore[union-attr]  # noqa: SLF001 - see above
+            pool = transport._pool  # noqa: SLF001 - see above
             pool._network_backend = backend(pool._network_backend)  # noqa: SLF001 - see above
 
 

@@ -225,7 +225,9 @@ class FireworksBackend(Backend):
         if source.url is None:
             return prepare_image(source, card, fit=context.fit)
         if not card.capabilities.image_urls:
-            raise UnsupportedCapability(f"{card.name} takes no image URLs: download the image and send its bytes.")
+            raise UnsupportedCapability(
+                f"{card.name} takes no image URLs: download the image and send its bytes."
+            )
         return source.url
 
     def _key(self) -> SecretStr:
@@ -233,8 +235,8 @@ class FireworksBackend(Backend):
             return self.api_key
         if self.key_withheld:
             raise ConfigurationError(
-                "The API key given in code stayed behind when this object was pickled. "
-                "Set FIREWORKS_API_KEY where it runs and construct it without api_key=, or give the key there."
+                "The API key given in code stayed behind when this object was pickled. Set FIREWORKS_API_KEY "
+                "where it runs and construct it without api_key=, or give the key there."
             )
         if key := os.environ.get("FIREWORKS_API_KEY"):
             return _checked_key(key, "FIREWORKS_API_KEY")
@@ -287,7 +289,9 @@ def _checked_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not host:
         raise ConfigurationError("base_url must be an http(s) URL such as " + DEFAULT_BASE_URL)
     if parts.username or parts.password:
-        raise ConfigurationError("base_url must not hold a user name or password; the key goes into api_key=.")
+        raise ConfigurationError(
+            "base_url must not hold a user name or password; the key goes into api_key=."
+        )
     if parts.scheme == "http" and not loopback:
         raise ConfigurationError(
             f"base_url is plain http to {host}: the key and the images would cross the network unencrypted. "

@@ -13,6 +13,7 @@ from rich.markup import escape
 from firellava.cli.errors import readable_errors
 from firellava.client import VisionClient
 from firellava.images import ImageSource
+from firellava.limits import SeveralImagesWarning
 from firellava.messages import ImagePart, Message, TextPart
 
 if TYPE_CHECKING:
@@ -24,20 +25,27 @@ __all__ = ["ask"]
 
 
 def ask(  # noqa: PLR0913 - each argument is an option of the command
-    images: Annotated[list[str] | None, typer.Argument(metavar="[IMAGE]...", help="Files or http(s) URLs.")],
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
     *,
+    images: Annotated[
+        list[str] | None, typer.Argument(metavar="IMAGE", help="Files or http(s) URLs.")
+    ] = None,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What you want to know.")],
     model: Annotated[
         str | None, typer.Option(help="A model of the API; default FIRELLAVA_MODEL or firellava-13b.")
     ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Default FIREWORKS_API_BASE or the public API.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Default FIREWORKS_API_BASE or the public API.")
+    ] = None,
     card: Annotated[
         str | None, typer.Option(help="Name of the model whose rules a deployment of your own follows.")
     ] = None,
     fallback: Annotated[
-        Literal["auto", "none"], typer.Option(help="What answers when the API cannot: this machine, or nothing.")
+        Literal["auto", "none"],
+        typer.Option(help="What answers when the API cannot: this machine, or nothing."),
     ] = "auto",
-    system: Annotated[str | None, typer.Option(help="A system prompt; an empty one omits the default.")] = None,
+    system: Annotated[
+        str | None, typer.Option(help="A system prompt; an empty one omits the default.")
+    ] = None,
     temperature: Annotated[float | None, typer.Option(help="0 for the likeliest answer.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for one attempt.")] = 60.0,
@@ -63,6 +71,7 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
         if system is not None:
             messages.insert(0, Message("system", system))
         with warnings.catch_warnings(record=True) as noted:
+            warnings.simplefilter("always", SeveralImagesWarning)
             chunks = client.stream(messages, temperature=temperature, max_tokens=max_tokens)
             reply = _show(chunks, client.backends[0].label, quiet=as_json)
         if as_json:
@@ -99,7 +108,8 @@ def _show_provenance(reply: Reply, notes: list[str]) -> None:
         facts.append("cost unknown" if reply.cost_usd is None else f"${reply.cost_usd:f}")
     console.print(f"[dim]— {' · '.join(facts)}[/dim]")
     for attempt in reply.fallback_from:
-        console.print(f"[dim]  instead of {escape(attempt.backend)}: {escape(str(attempt.error))}[/dim]")
+        why, *_advice = str(attempt.error).partition(". ")
+        console.print(f"[dim]  instead of {escape(attempt.backend)}: {escape(why)}[/dim]")
     for note in notes:
         console.print(f"[dim]  note: {escape(note)}[/dim]")
 

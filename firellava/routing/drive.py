@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from firellava.backends.base import Backend
     from firellava.messages import Request
-    from firellava.routing.policy import Action, Event, Open
+    from firellava.routing.policy import Action, Event, Open, Outcome
 
     Route = Generator[Action, Event, None]
 
@@ -137,8 +137,11 @@ def _first(pulled: ReplyChunk | FireLLaVAError | None, backend: Backend) -> Open
 
 
 def _end(route: Route, builder: ReplyBuilder, pulled: object) -> None:
-    abandoned = "abandoned" if isinstance(pulled, ReplyChunk) else "broken"
-    outcome = "whole" if builder.complete else abandoned
+    outcome: Outcome = "broken"
+    if builder.complete:
+        outcome = "whole"
+    elif isinstance(pulled, ReplyChunk):
+        outcome = "abandoned"
     with suppress(StopIteration):
         route.send(Ended(time.monotonic(), outcome, builder.usage))
 
@@ -146,6 +149,8 @@ def _end(route: Route, builder: ReplyBuilder, pulled: object) -> None:
 def _broken(pulled: object, builder: ReplyBuilder, backend: Backend) -> StreamBroken:
     reason = str(pulled) if isinstance(pulled, FireLLaVAError) else "it ended without its last piece."
     text = builder.partial_text
-    broken = StreamBroken(f"The reply of {backend.label} broke off after {len(text)} characters: {reason}", text)
+    broken = StreamBroken(
+        f"The reply of {backend.label} broke off after {len(text)} characters: {reason}", text
+    )
     broken.backend = backend.label
     return broken

@@ -46,6 +46,7 @@ __all__ = [
     "Failed",
     "Open",
     "Opened",
+    "Outcome",
     "Sleep",
     "Timing",
     "Woke",
@@ -53,6 +54,9 @@ __all__ = [
     "is_worth_another_attempt",
     "route",
 ]
+
+Outcome = Literal["whole", "broken", "abandoned"]
+"""How a reply ended: delivered to its end, broken half-way, or no longer wanted."""
 
 _RETRIED_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 520})
 
@@ -127,7 +131,7 @@ class Ended:
     """The reply is over: all of it delivered, broken half-way, or no longer wanted."""
 
     at: float
-    outcome: Literal["whole", "broken", "abandoned"]
+    outcome: Outcome
     usage: Usage | None = None
 
 
@@ -208,7 +212,9 @@ def route(
 
 def _share(timeout: float | None, left: float | None, waiting: int) -> float | None:
     """Seconds for this attempt: a first backend that hangs must leave time for those behind it."""
-    shares = [seconds for seconds in (timeout, None if left is None else left / waiting) if seconds is not None]
+    shares = [
+        seconds for seconds in (timeout, None if left is None else left / waiting) if seconds is not None
+    ]
     return min(shares, default=None)
 
 
@@ -224,7 +230,9 @@ def _pause(error: FireLLaVAError, timing: Timing, retries: int, jitter: Callable
 
 
 def _deadline_exceeded(timing: Timing, attempts: Sequence[Attempt]) -> DeadlineExceeded:
-    return DeadlineExceeded(f"No answer within the deadline of {timing.deadline:g} s. {_told(attempts)}", attempts)
+    return DeadlineExceeded(
+        f"No answer within the deadline of {timing.deadline:g} s. {_told(attempts)}", attempts
+    )
 
 
 def _told(attempts: Sequence[Attempt]) -> str:

@@ -11,6 +11,7 @@ import math
 import re
 import time
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["failure", "failure_in_event", "request_id_of"]
 
+_HTTP_ERRORS = range(400, 600)
 _LONGEST_MESSAGE = 500
 _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
 _DATA_URL = re.compile(r"data:[\w/+.-]*;base64,[A-Za-z0-9+/=_-]*")
@@ -60,13 +62,10 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, model: str)
 
 def failure_in_event(error: object, *, model: str) -> RefusedByServer:
     """The error for a stream that answered 200 and then sent an error instead of a chunk."""
-    status = error.get("code") if isinstance(error, dict) else None
-    return failure(
-        status if isinstance(status, int) and 400 <= status < 600 else 500,  # noqa: PLR2004 - HTTP errors
-        {},
-        orjson.dumps({"error": error}),
-        model=model,
-    )
+    code = error.get("code") if isinstance(error, dict) else None
+    known = isinstance(code, int) and code in _HTTP_ERRORS
+    status = int(code) if known else HTTPStatus.INTERNAL_SERVER_ERROR
+    return failure(status, {}, orjson.dumps({"error": error}), model=model)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
@@ -74,33 +73,35 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
     return headers.get("x-request-id") or headers.get("x-fireworks-request-id")
 
 
-def _classify(status: int, said: str, model: str) -> tuple[type[RefusedByServer], str]:  # noqa: PLR0911 - a table
-    lowered = said.lower()
-    match status:
-        case 401:
-            return AuthenticationFailed, "The API key is not accepted. Check FIREWORKS_API_KEY or api_key=."
-        case 402:
-            return AccessDenied, "The account has no paid plan or has reached its spending limit."
-        case 403:
-            return AccessDenied, f"This key may not use {model}."
-        case 412:
-            return AccessDenied, "The account is suspended."
-        case 404:
-            return ModelNotFound, _model_advice(model)
-        case 429:
-            return RateLimited, "Too many requests."
-        case 400 if "rate limit exceeded" in lowered:
-            return RateLimited, "Too many requests."
-        case 400 if "prompt is too long" in lowered or "context length" in lowered:
-            return PromptTooLong, f"The conversation is longer than {model} can take: shorten it."
-        case 408 | 425:
-            return ServerFailed, "The server did not take the request in time."
-        case _ if status >= 500:  # noqa: PLR2004 - the class of server errors
-            return ServerFailed, "The server failed or is overloaded."
-        case _ if status < 400:  # noqa: PLR2004 - the class of redirects
-            return BadRequest, "The server redirects elsewhere; redirects are not followed. Check base_url=."
-        case _:
-            return BadRequest, "The server does not accept this request."
+_BY_STATUS: dict[int, tuple[type[RefusedByServer], str]] = {
+    401: (AuthenticationFailed, "The API key is not accepted. Check FIREWORKS_API_KEY or api_key=."),
+    402: (AccessDenied, "The account has no paid plan or has reached its spending limit."),
+    403: (AccessDenied, "This key may not use this model."),
+    408: (ServerFailed, "The server did not get the request in time."),
+    412: (AccessDenied, "The account is suspended."),
+    425: (ServerFailed, "The server is not ready for the request."),
+    429: (RateLimited, "Too many requests."),
+}
+
+
+def _classify(status: int, said: str, model: str) -> tuple[type[RefusedByServer], str]:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status == HTTPStatus.NOT_FOUND:
+        return ModelNotFound, _model_advice(model)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ServerFailed, "The server failed or is overloaded."
+    if status < HTTPStatus.BAD_REQUEST:
+        return BadRequest, "The server redirects elsewhere; redirects are not followed. Check base_url=."
+    return _classify_bad_request(said.lower(), model)
+
+
+def _classify_bad_request(said: str, model: str) -> tuple[type[RefusedByServer], str]:
+    if "rate limit exceeded" in said:
+        return _BY_STATUS[429]
+    if "prompt is too long" in said or "context length" in said:
+        return PromptTooLong, f"The conversation is longer than {model} can take: shorten it."
+    return BadRequest, "The server does not accept this request."
 
 
 def _model_advice(model: str) -> str:

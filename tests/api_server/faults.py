@@ -30,7 +30,7 @@ class Fault:
     drop            close the connection without a reply
     cut_after       close the connection after this many bytes of the body (0: after the headers)
     truncate_after  end the body, correctly framed, after this many bytes
-    stall           seconds of silence in mid-body, after `stall_after` bytes
+    stall           seconds of silence in mid-body, after `stall_after` bytes (0: after the headers)
     drip            seconds after each byte of the body (of the headers too with `drip_headers`)
     """
 
@@ -125,10 +125,10 @@ async def write_bytes(
         write(piece)
     sent = 0
     for piece in _pieces(reply.chunks, fault):
-        write(piece if reply.has_length else b"%x\r\n%b\r\n" % (len(piece), piece))
-        sent += len(piece)
         if fault.stall and sent == fault.stall_after:
             await pause(fault.stall)
+        write(piece if reply.has_length else b"%x\r\n%b\r\n" % (len(piece), piece))
+        sent += len(piece)
         if fault.drip:
             await pause(fault.drip)
     if fault.cut_after is None and not reply.has_length:

@@ -103,14 +103,11 @@ def test_these_failures_are_not_tried_again(error: FireLLaVAError) -> None:
 def test_retries_wait_longer_each_time_and_end() -> None:
     routing = routed(CLOUD, max_retries=2)
     next(routing)
-    waits = []
+    for wait in (0.5, 1.0):
+        assert routing.send(Failed(100.0, DOWN)) == Sleep(wait)
+        assert isinstance(routing.send(Woke(100.0)), Open)
     with pytest.raises(ConnectionFailed):
-        for _ in range(10):
-            slept = routing.send(Failed(100.0, DOWN))
-            assert isinstance(slept, Sleep)
-            waits.append(slept.seconds)
-            routing.send(Woke(100.0))
-    assert waits == [0.5, 1.0]
+        routing.send(Failed(100.0, DOWN))
 
 
 def test_jitter_shortens_a_wait_to_no_less_than_half() -> None:

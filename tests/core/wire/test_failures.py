@@ -106,7 +106,7 @@ def test_a_body_that_repeats_the_image_is_not_repeated() -> None:
     ],
 )
 def test_retry_after_is_read_where_it_makes_sense(headers: dict[str, str], seconds: float | None) -> None:
-    assert failure(429, headers, b"", model="m").retry_after == seconds  # type: ignore[attr-defined]
+    assert failure(429, headers, b"", model="m").retry_after == seconds
 
 
 def test_retry_after_may_be_a_date() -> None:
@@ -117,5 +117,12 @@ def test_retry_after_may_be_a_date() -> None:
 
 def test_an_unknown_model_gets_advice() -> None:
     message = str(failure(404, {}, DOCUMENTED, model="accounts/fireworks/models/gone"))
-    for advice in ("accounts/fireworks/models/gone", "retired", "kimi-k3", "deployment", "card='firellava-13b'", "fallback="):
+    for advice in (
+        "accounts/fireworks/models/gone",
+        "retired",
+        "kimi-k3",
+        "deployment",
+        "card='firellava-13b'",
+        "fallback=",
+    ):
         assert advice in message

@@ -1,0 +1,92 @@
+"""Who may import whom, and which names are promised to users."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+CORE = {"httpx", "httpcore", "orjson", "PIL", "pydantic"}
+# The longest prefix decides. Whatever is not listed here may not be imported there.
+MAY_IMPORT = {
+    "firellava": CORE,
+    "firellava.cli": {"orjson", "rich", "typer"},
+    "firellava.images": {"PIL", "orjson"},
+    "firellava.reader": {"PIL", "numpy", "rapidocr"},
+    "firellava.routing": set(),
+    "firellava.wire": {"orjson"},
+    "langchain_firellava": {"firellava", "langchain_core", "PIL", "pydantic", "httpx"},
+    "llama_index_firellava": {"firellava", "llama_index", "PIL", "pydantic", "httpx"},
+}
+
+PUBLIC = {
+    "firellava": """
+        Attempt Backend Choice FireLLaVAError FireworksBackend ImagePart ImageSource Message ModelCard
+        OfflineReader Parameters PreparedImage Reply ReplyChunk SeveralImagesWarning TextPart ToolCall Usage
+        VisionClient __version__ model_card prepare_image
+    """,
+    "langchain_firellava": "ChatFireLLaVA FireLLaVACompletions image_block",
+    "llama_index_firellava": "FireLLaVA",
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for package in PUBLIC:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            yield name, path
+
+
+def imported_by(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found.add(str(node.module))
+    return found
+
+
+@pytest.mark.parametrize(("name", "path"), [pytest.param(*module, id=module[0]) for module in modules()])
+def test_a_module_imports_only_what_its_package_may(name: str, path: Path) -> None:
+    package = name.partition(".")[0]
+    rule = max((prefix for prefix in MAY_IMPORT if f"{name}.".startswith(f"{prefix}.")), key=len)
+    foreign = {imported.partition(".")[0] for imported in imported_by(path)} - set(sys.stdlib_module_names)
+    assert foreign - {package} <= MAY_IMPORT[rule]
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ("firellava.wire", "firellava.backends"),
+        ("firellava.wire", "firellava.routing"),
+        ("firellava.images", "firellava.wire"),
+        ("firellava.images", "firellava.backends"),
+        ("firellava.reader", "firellava.backends"),
+        ("firellava.reader", "firellava.wire"),
+        ("firellava.backends", "firellava.client"),
+        ("firellava.backends", "firellava.routing"),
+    ],
+)
+def test_inner_packages_do_not_know_outer_ones(inner: str, outer: str) -> None:
+    for name, path in modules():
+        if name.startswith(inner):
+            assert not [imported for imported in imported_by(path) if imported.startswith(outer)], name
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_the_public_names_are_these(package: str) -> None:
+    module = import_module(package)
+    assert sorted(module.__all__) == sorted(PUBLIC[package].split())
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_types_are_shipped(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
