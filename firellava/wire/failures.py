@@ -63,8 +63,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, *, model: str)
 def failure_in_event(error: object, *, model: str) -> RefusedByServer:
     """The error for a stream that answered 200 and then sent an error instead of a chunk."""
     code = error.get("code") if isinstance(error, dict) else None
-    known = isinstance(code, int) and code in _HTTP_ERRORS
-    status = int(code) if known else HTTPStatus.INTERNAL_SERVER_ERROR
+    status = code if isinstance(code, int) and code in _HTTP_ERRORS else HTTPStatus.INTERNAL_SERVER_ERROR
     return failure(status, {}, orjson.dumps({"error": error}), model=model)
 
 
