@@ -1,0 +1,157 @@
+"""From the content of a LangChain message to the core's parts: text and images, in every shape they come in.
+
+A string inside a message is never the path of a file: it may have come from anywhere. Images are http(s)
+URLs, data URLs or base64.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from firellava.errors import InvalidRequest, UnreadableImage
+from firellava.images import ImageSource
+from firellava.messages import ImagePart, TextPart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from firellava.messages import Detail, Part
+
+__all__ = ["to_parts"]
+
+_ADVICE = {
+    "audio": "transcribe it first",
+    "input_audio": "transcribe it first",
+    "video": "send some of its frames as images",
+    "file": "send its pages as images, or its text",
+    "document": "send its pages as images, or its text",
+    "text-plain": "send its text in a text block",
+}
+_DETAILS: dict[str, Detail] = {"auto": "auto", "low": "low", "high": "high"}
+
+
+def to_parts(content: str | Sequence[Any], *, said_by_model: bool = False) -> str | list[Part]:
+    """The parts of a message's content; plain text stays plain text.
+
+    Args:
+        content: a text, or texts and content blocks.
+        said_by_model: whether a model wrote it. Its reasoning, tool calls, citations and the like are no
+            input for the API and are left out; its text and images stay.
+
+    Raises:
+        InvalidRequest: a block is of a kind that the API does not take.
+        ImageError: an image is damaged, or no http(s) URL, data URL or base64.
+    """
+    if isinstance(content, str):
+        return content
+    parts = (_to_part(block, said_by_model=said_by_model) for block in content)
+    return [part for part in parts if part is not None]
+
+
+def _to_part(block: Any, *, said_by_model: bool) -> Part | None:  # noqa: ANN401 - LangChain allows any dict
+    if isinstance(block, str):
+        return TextPart(block)
+    kind = _kind(block)
+    if kind == "text":
+        return _text(block)
+    if kind in _IMAGES:
+        return ImagePart(_IMAGES[kind](block), _detail(block))
+    if kind == "media" and str(block.get("mime_type")).startswith("image/"):
+        return ImagePart(_media(block), _detail(block))
+    name = block.get("mime_type", kind) if kind == "media" else kind
+    advice = _ADVICE.get(str(name).partition("/")[0])
+    if advice is None and said_by_model:
+        return None
+    raise InvalidRequest(
+        f"A content block of type {name!r} is no input for the API: {advice or 'it takes text and images'}."
+    )
+
+
+def _text(block: Mapping[str, Any]) -> TextPart:
+    if not isinstance(block.get("text"), str):
+        raise InvalidRequest("A text block holds no text under 'text'.")
+    return TextPart(block["text"])
+
+
+def _kind(block: Any) -> str:  # noqa: ANN401 - as above
+    """The block's type; blocks of the Bedrock Converse API have none and are named by their only key."""
+    if not isinstance(block, dict):
+        raise InvalidRequest(f"A content block is a text or a dict, not {type(block).__name__}.")
+    return str(block.get("type") or next(iter(block), "empty"))
+
+
+def _detail(block: Mapping[str, Any]) -> Detail | None:
+    """The hint about resolution, wherever a block carries it; None where there is none the API knows."""
+    for place in (block.get("image_url"), block, block.get("extras")):
+        if isinstance(place, dict) and place.get("detail") is not None:
+            return _DETAILS.get(str(place["detail"]))
+    return None
+
+
+def _image(block: Mapping[str, Any]) -> ImageSource:
+    """Type ``image``: LangChain's standard block, its first version, Anthropic's block, or Converse's."""
+    source = block.get("source", block)
+    if "image" in block and isinstance(block["image"], dict):
+        source = block["image"].get("source", {})
+    if not isinstance(source, dict):
+        raise _unknown_image(block)
+    for key in ("base64", "data", "bytes"):
+        if source.get(key):
+            return _inlined(source[key])
+    if isinstance(source.get("url"), str):
+        return _linked(source["url"])
+    if source.get("file_id") or source.get("id"):
+        raise InvalidRequest(
+            "An image block names a file uploaded to another service: send a URL or the image itself."
+        )
+    raise _unknown_image(block)
+
+
+def _image_url(block: Mapping[str, Any]) -> ImageSource:
+    """Type ``image_url``: OpenAI's block, with an object or a plain string."""
+    given = block.get("image_url")
+    url = given.get("url") if isinstance(given, dict) else given
+    if not isinstance(url, str):
+        raise _unknown_image(block)
+    return _linked(url)
+
+
+def _media(block: Mapping[str, Any]) -> ImageSource:
+    """Type ``media``: Google's block."""
+    if block.get("data"):
+        return _inlined(block["data"])
+    if isinstance(block.get("file_uri"), str):
+        return _linked(block["file_uri"])
+    raise _unknown_image(block)
+
+
+_IMAGES = {"image": _image, "image_url": _image_url}
+
+
+def _linked(url: str) -> ImageSource:
+    url = url.strip()
+    scheme = url.partition(":")[0].lower()
+    if scheme == "data":
+        return ImageSource.from_data_url(url)
+    if scheme in ("http", "https"):
+        return ImageSource.from_url(url)
+    raise UnreadableImage(
+        "An image in a message is an http(s) URL, a data URL or base64; this looks like a path or another "
+        "kind of URL. A message cannot open a file: read it with langchain_firellava.image_block(path)."
+    )
+
+
+def _inlined(data: Any) -> ImageSource:  # noqa: ANN401 - blocks hold what their makers put there
+    if isinstance(data, bytes | bytearray):
+        return ImageSource.from_bytes(data)
+    if isinstance(data, str):
+        return ImageSource.from_base64(data)
+    raise UnreadableImage(f"The data of an image block is {type(data).__name__}: it takes base64 or bytes.")
+
+
+def _unknown_image(block: Mapping[str, Any]) -> UnreadableImage:
+    keys = ", ".join(sorted(str(key) for key in block))
+    return UnreadableImage(
+        f"An image block with the keys {keys} holds no image that is understood here. "
+        "Make one with langchain_firellava.image_block(…)."
+    )

@@ -1,0 +1,165 @@
+"""`FireLLaVACompletions`: the completions API, for those who write their prompts themselves.
+
+Annotations here are read at run time, by pydantic and by LangChain, so none hides behind TYPE_CHECKING.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, closing
+from typing import Any, Final, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseLLM, LangSmithParams
+from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+
+from firellava import messages as core
+from firellava.client import VisionClient
+from firellava.images import ImageSource
+from firellava.wire.completions import prompt_message
+from langchain_firellava.images import BlockInput, image_source
+from langchain_firellava.messages import PROVIDER, metadata_of, usage_of
+from langchain_firellava.settings import CONFIG, FireLLaVASettings
+
+__all__ = ["FireLLaVACompletions"]
+
+_OF_THE_RUN: Final = frozenset({"stop", "callbacks", "tags", "metadata", "run_name", "run_id"})
+"""What LangChain passes on with a call for its own use."""
+
+
+class FireLLaVACompletions(FireLLaVASettings, BaseLLM):
+    r"""Continue a prompt in the model's own template, with ``<image>`` where each image belongs.
+
+        llm = FireLLaVACompletions(max_tokens=100)
+        llm.invoke("USER:\n<image>\nWhat is the total?\n\nASSISTANT:", images=["receipt.jpg"])
+
+    ``images=`` goes with a call or is bound: paths, bytes, Pillow images, `Blob` values or URLs, one for each
+    ``<image>``; a batch needs the same number in each prompt. FireLLaVA's template is in its model card::
+
+        from firellava import model_card
+
+        model_card("firellava-13b").template.render("<image>\nWhat is the total?", system="Be brief.")
+
+    Small errors in a template, such as a missing blank, make answers worse: use `ChatFireLLaVA` wherever the
+    prompt need not be written by hand.
+
+    Each generation's ``generation_info`` holds what `ChatFireLLaVA` puts into ``response_metadata``, and
+    ``usage_metadata``. Settings are described in `FireLLaVASettings`.
+
+    Raises:
+        InvalidRequest: the number of images is not the number of ``<image>`` tokens; nothing was sent.
+        FireLLaVAError: see `firellava.errors`.
+    """
+
+    model_config = CONFIG
+
+    @property
+    def _llm_type(self) -> str:
+        return "firellava-completions"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:  # noqa: ANN401
+        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        params["ls_provider"] = PROVIDER
+        params["ls_model_name"] = kwargs.get("model") or self._model_name
+        return params
+
+    def generate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:  # noqa: ANN401 - as the base
+        """As in `BaseLLM`, but past its cache where the call has images or parameters of its own."""
+        return super(FireLLaVACompletions, self._beside_cache(kwargs)).generate(prompts, *args, **kwargs)
+
+    async def agenerate(self, prompts: list[str], *args: Any, **kwargs: Any) -> LLMResult:  # noqa: ANN401
+        """The asynchronous twin of `generate`."""
+        return await super(FireLLaVACompletions, self._beside_cache(kwargs)).agenerate(
+            prompts, *args, **kwargs
+        )
+
+    def _beside_cache(self, kwargs: dict[str, Any]) -> Self:
+        # The cache key of BaseLLM leaves a call's own arguments out: another image under the same prompt
+        # would get this image's answer.
+        return self.model_copy(update={"cache": False}) if kwargs.keys() - _OF_THE_RUN else self
+
+    def _generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain reports the result
+        images: Sequence[BlockInput] = (),
+        **kwargs: Any,  # noqa: ANN401 - parameters of the call
+    ) -> LLMResult:
+        client, parameters, sources = self._call(prompts, stop, images, kwargs)
+        replies = [client.complete(prompt, sources, **parameters) for prompt in prompts]
+        return LLMResult(generations=[_generations(reply) for reply in replies])
+
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain reports the result
+        images: Sequence[BlockInput] = (),
+        **kwargs: Any,  # noqa: ANN401 - parameters of the call
+    ) -> LLMResult:
+        client, parameters, sources = self._call(prompts, stop, images, kwargs)
+        replies = [await client.acomplete(prompt, sources, **parameters) for prompt in prompts]
+        return LLMResult(generations=[_generations(reply) for reply in replies])
+
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        images: Sequence[BlockInput] = (),
+        **kwargs: Any,  # noqa: ANN401 - parameters of the call
+    ) -> Iterator[GenerationChunk]:
+        client, parameters, sources = self._call([prompt], stop, images, kwargs)
+        with closing(client.stream_complete(prompt, sources, **parameters)) as chunks:
+            for chunk in chunks:
+                if (generation := _generation_chunk(chunk)) is not None:
+                    if run_manager:
+                        run_manager.on_llm_new_token(generation.text, chunk=generation)
+                    yield generation
+
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        images: Sequence[BlockInput] = (),
+        **kwargs: Any,  # noqa: ANN401 - parameters of the call
+    ) -> AsyncIterator[GenerationChunk]:
+        client, parameters, sources = self._call([prompt], stop, images, kwargs)
+        async with aclosing(client.astream_complete(prompt, sources, **parameters)) as chunks:
+            async for chunk in chunks:
+                if (generation := _generation_chunk(chunk)) is not None:
+                    if run_manager:
+                        await run_manager.on_llm_new_token(generation.text, chunk=generation)
+                    yield generation
+
+    def _call(
+        self,
+        prompts: list[str],
+        stop: list[str] | None,
+        images: Sequence[BlockInput],
+        overrides: dict[str, Any],
+    ) -> tuple[VisionClient, dict[str, Any], list[ImageSource]]:
+        sources = [image_source(image) for image in images]
+        for prompt in prompts:  # all of them before the first is sent
+            prompt_message(prompt, sources)
+        parameters = self._parameters(stop, overrides)
+        return self._client(parameters.pop("model", None)), parameters, sources
+
+
+def _generations(reply: core.Reply) -> list[Generation]:
+    return [
+        Generation(text=answer.text, generation_info=_generation_info(reply, choice))
+        for choice, answer in enumerate(reply.choices)
+    ]
+
+
+def _generation_chunk(chunk: core.ReplyChunk) -> GenerationChunk | None:
+    """The chunk for a piece, or None where it says nothing; what is no increment stands on the last."""
+    if chunk.reply is None:
+        return GenerationChunk(text=chunk.text) if chunk.text else None
+    return GenerationChunk(text=chunk.text, generation_info=_generation_info(chunk.reply, 0))
+
+
+def _generation_info(reply: core.Reply, choice: int) -> dict[str, Any]:
+    usage = usage_of(reply.usage) if choice == 0 else None
+    return metadata_of(reply, choice) | {"usage_metadata": usage}

@@ -1,0 +1,241 @@
+"""What `ChatFireLLaVA` and `FireLLaVACompletions` are configured with, and the `VisionClient` made from it.
+
+Annotations here are read at run time, by pydantic and by LangChain, so none hides behind TYPE_CHECKING.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Self
+
+from langchain_core.load.serializable import Serializable
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from firellava.backends.base import Backend
+from firellava.backends.http import FireworksBackend
+from firellava.backends.offline_reader import OfflineReader
+from firellava.client import VisionClient
+from firellava.errors import ConfigurationError
+from firellava.messages import explain
+from firellava.models import Fit, ModelCard, expand_model_name
+
+__all__ = ["CONFIG", "FireLLaVASettings"]
+
+_CLIENT = (
+    "model",
+    "api_key",
+    "base_url",
+    "backend",
+    "card",
+    "fallback",
+    "timeout",
+    "deadline",
+    "max_retries",
+    "fit",
+    "image_roots",
+    "describe_metadata",
+    "http_client",
+    "http_async_client",
+)
+"""The settings that `VisionClient` takes, by the same names."""
+
+_GENERATION = ("temperature", "top_p", "top_k", "max_tokens", "stop", "n", "seed")
+"""The settings that are parameters of every call, unless the call says otherwise."""
+
+_OF_LANGCHAIN = ("stream",)
+"""What LangChain passes on with a call and has already acted on."""
+
+_known_backends: TypeAdapter[Backend] = TypeAdapter(
+    Annotated[FireworksBackend | OfflineReader, Field(discriminator="kind")]
+)
+
+
+def _revive(value: Any) -> Any:  # noqa: ANN401 - whatever the user, or a serialised model, gives
+    """A backend out of its serialised form; anything else as it is."""
+    if isinstance(value, Mapping):
+        return _known_backends.validate_python(value)
+    if isinstance(value, list | tuple):
+        return tuple(_revive(backend) for backend in value)
+    return value
+
+
+def _paths(value: Any) -> Any:  # noqa: ANN401 - as above
+    """Folders as texts, which serialise; one folder is not a list of letters."""
+    if isinstance(value, str | os.PathLike):
+        return (os.fspath(value),)
+    return tuple(os.fspath(path) for path in value) if isinstance(value, Iterable) else value
+
+
+def _texts(value: Any) -> Any:  # noqa: ANN401 - as above
+    return [value] if isinstance(value, str) else value
+
+
+CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+"""For every model with these settings: of several bases pydantic takes the last one's configuration."""
+
+
+class FireLLaVASettings(Serializable):
+    """Settings shared by the models of this package; see `firellava.VisionClient` and `firellava.Parameters`.
+
+    Attributes:
+        model: a model of the API, short or full; default ``FIRELLAVA_MODEL``, else FireLLaVA-13b.
+        api_key: default ``FIREWORKS_API_KEY``, read when a call is made. Never printed or pickled.
+        base_url: default ``FIREWORKS_API_BASE``, else the public service.
+        backend: what to ask first, in the place of the three above.
+        card: what is known about the model, as a card or the name of one.
+        fallback: what answers when the first backend cannot: a backend, several in order, ``"auto"`` for what
+            this machine has, or None to raise the error.
+        timeout: seconds for one attempt.
+        deadline: seconds for all attempts of all backends together.
+        max_retries: further attempts of the same backend.
+        fit: how images are made to fit, where the model card is not to decide.
+        image_roots: folders from which images may be read.
+        describe_metadata: names of EXIF tags to tell the model as text.
+        http_client: your own `httpx.Client` for synchronous calls.
+        http_async_client: your own `httpx.AsyncClient` for asynchronous calls.
+        temperature: randomness, 0 to 2.
+        top_p: share of probability to sample from.
+        top_k: number of tokens to sample from.
+        max_tokens: tokens of the answer at most.
+        stop: texts that end the answer, at most four.
+        n: number of answers.
+        seed: for answers that repeat.
+        model_kwargs: anything else the API takes, merged into each request as it is.
+
+    Raises:
+        ConfigurationError: a setting is unknown or wrong, or contradicts another.
+    """
+
+    model: str | None = Field(default=None, validation_alias=AliasChoices("model", "model_name"))
+    api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("api_key", "fireworks_api_key")
+    )
+    base_url: str | None = None
+    backend: Annotated[InstanceOf[Backend] | None, BeforeValidator(_revive)] = None
+    card: ModelCard | str | None = None
+    # VisionClient checks it, and says better than a union of types could what it takes.
+    fallback: Annotated[Any, BeforeValidator(_revive)] = None
+    timeout: float | None = 60.0
+    deadline: float | None = None
+    max_retries: int = 2
+    fit: Fit | None = None
+    image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_paths)] = None
+    describe_metadata: tuple[str, ...] = ()
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    stop: Annotated[list[str] | None, BeforeValidator(_texts)] = Field(
+        default=None, validation_alias=AliasChoices("stop", "stop_sequences")
+    )
+    n: int | None = None
+    seed: int | None = None
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    _held: tuple[dict[str, Any], VisionClient] | None = PrivateAttr(default=None)
+    _key_withheld: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _own_errors(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
+        problem = ""
+        try:
+            return handler(settings)
+        except ValidationError as error:
+            problem = explain(error)
+        # Raised here, not above: pydantic's report holds what was set, which may be a key.
+        raise ConfigurationError(
+            f"{cls.__name__}: {problem}. What the API takes beyond its settings goes into model_kwargs={{…}}."
+        )
+
+    @model_validator(mode="after")
+    def _settle(self) -> Self:
+        """Fill in what the environment says, so that it prints and tells cached answers apart."""
+        if self.backend is None:
+            given = {"model": self.model, "base_url": self.base_url}
+            asked = FireworksBackend(**{name: value for name, value in given.items() if value is not None})
+            self.model, self.base_url = asked.model, asked.base_url
+        self._client()  # wrong settings show when the model is made, not when it is called
+        return self
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Whether `langchain_core.load` writes and reads it."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """The key is written as the name of its environment variable."""
+        return {"api_key": "FIREWORKS_API_KEY"}
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """Backends and card as plain values: they reach the serialised form and LangChain's cache key."""
+        given = {"backend": self.backend, "card": self.card, "fallback": self.fallback}
+        return {name: _plain(value) for name, value in given.items() if value is not None}
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        """What tells this model from another in traces; nothing secret."""
+        settings = {name: getattr(self, name) for name in ("model", "base_url", "fit", *_GENERATION)}
+        settings["describe_metadata"] = self.describe_metadata or None
+        settings["model_kwargs"] = self.model_kwargs or None
+        given = {name: value for name, value in settings.items() if value is not None}
+        return given | self.lc_attributes
+
+    @property
+    def _model_name(self) -> str:
+        return self.model or self._client().model_card.name
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What is pickled: everything but the key and what is open."""
+        state = super().__getstate__()
+        withheld = self._key_withheld or self.api_key is not None
+        left_out = {"api_key": None, "http_client": None, "http_async_client": None}
+        private = (state["__pydantic_private__"] or {}) | {"_held": None, "_key_withheld": withheld}
+        return state | {"__dict__": state["__dict__"] | left_out, "__pydantic_private__": private}
+
+    def _client(self, model: str | None = None) -> VisionClient:
+        """The client for the present settings, made at most once for each; another one for another model."""
+        settings = {name: getattr(self, name) for name in _CLIENT}
+        if model is not None and (self.backend is not None or expand_model_name(model) != self.model):
+            # The card belongs to the model it was given for.
+            return self._new_client(settings | {"model": model, "card": None})
+        held = self._held
+        if held is None or held[0] != settings:
+            held = self._held = (settings, self._new_client(settings))
+        return held[1]
+
+    def _new_client(self, settings: dict[str, Any]) -> VisionClient:
+        if self._key_withheld and settings["api_key"] is None and settings["backend"] is None:
+            given = {name: settings[name] for name in ("model", "base_url", "card")}
+            backend = FireworksBackend(**given, key_withheld=True)
+            settings = settings | dict.fromkeys(given) | {"backend": backend}
+        return VisionClient(**settings)
+
+    def _parameters(self, stop: list[str] | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of one call: the settings, and above them what the call itself says."""
+        own = {name: getattr(self, name) for name in _GENERATION}
+        given = own | {name: value for name, value in overrides.items() if name not in _OF_LANGCHAIN}
+        given["stop"] = stop or given["stop"] or None
+        given["extra_body"] = self.model_kwargs | dict(given.get("extra_body") or {}) or None
+        return given
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - see `lc_attributes`
+    if isinstance(value, Backend | ModelCard):
+        return value.model_dump(mode="json")
+    return [_plain(backend) for backend in value] if isinstance(value, tuple) else value

@@ -1,0 +1,35 @@
+"""How LangChain users say which tool a model must call, in the API's terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from firellava.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["to_tool_choice"]
+
+_WORDS = frozenset({"auto", "none", "any", "required"})
+
+
+def to_tool_choice(
+    choice: str | bool | dict[str, Any] | None,  # noqa: FBT001 - LangChain users write tool_choice=True
+    tools: Sequence[dict[str, Any]],
+) -> str | dict[str, Any] | None:
+    """The API's value for `choice`: a word, or the object that names one function; None leaves it open.
+
+    Raises:
+        InvalidRequest: it names no tool.
+    """
+    if choice is None or choice is False or isinstance(choice, dict):
+        return choice or None
+    if choice is True:
+        return "any"
+    if choice in _WORDS:
+        return choice
+    names = [tool["function"]["name"] for tool in tools]
+    if choice not in names:
+        raise InvalidRequest(f"tool_choice names {choice!r}; the tools are {', '.join(names) or 'none'}.")
+    return {"type": "function", "function": {"name": choice}}
