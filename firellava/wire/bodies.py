@@ -67,7 +67,8 @@ def read_choices(
     if (error := event.get("error")) is not None:
         raise failure_in_event(error, model=model)
     chunks = _choices(event, read_choice)
-    if event.get("usage") is not None:
+    # The envelope travels on with usage and at a choice's end, which need not be the same event.
+    if event.get("usage") is not None or any(chunk.finish_reason for chunk in chunks):
         chunks.append(_envelope(event, last=False))
     return chunks
 
