@@ -1,0 +1,261 @@
+"""`FireLLaVA`: LlamaIndex's LLM interface over `firellava.VisionClient`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata, MessageRole
+from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW, DEFAULT_NUM_OUTPUTS
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+
+from firellava.errors import InvalidRequest
+from llama_index_firellava.messages import to_image_sources, to_messages, to_question
+from llama_index_firellava.responses import (
+    ChatStream,
+    CompletionStream,
+    achunks_to_responses,
+    chat_response,
+    chunks_to_responses,
+    completion_response,
+)
+from llama_index_firellava.settings import FireLLaVASettings
+from llama_index_firellava.tool_calls import first_call_only, selected_tools, tool_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_index.core.base.llms.types import (
+        ChatResponse,
+        ChatResponseAsyncGen,
+        ChatResponseGen,
+        CompletionResponse,
+        CompletionResponseAsyncGen,
+        CompletionResponseGen,
+    )
+    from llama_index.core.llms.llm import ToolSelection
+    from llama_index.core.tools.types import BaseTool
+
+    from llama_index_firellava.messages import ImageDocumentLike
+
+__all__ = ["FireLLaVA"]
+
+
+class FireLLaVA(FireLLaVASettings):
+    """Fireworks' vision models, FireLLaVA-13b by default, as a LlamaIndex LLM.
+
+    Messages may hold images as ImageBlock, by path, bytes or URL. The four complete methods take
+    ``image_documents=`` too, as ``MultiModalLLM`` did: ImageDocument, ImageNode, ImageBlock. With
+    ``formatted=True`` they send the prompt to the completions API as it is, with ``<image>`` where each image
+    belongs; otherwise they ask one chat question, images first.
+
+    Long conversations: the API keeps no state, so every image is sent again with every turn. Its makers
+    advise URLs instead of inlined images there; URLs are passed through and not downloaded here.
+
+    A response's ``additional_kwargs`` hold prompt_tokens, completion_tokens, total_tokens, image_tokens,
+    cost_usd, backend, degraded, fallback_from, request_id and more; None where nobody said.
+
+    Attributes:
+        model: a model of the API, short or full; default ``FIRELLAVA_MODEL``, else FireLLaVA-13b.
+        api_key: default ``FIREWORKS_API_KEY``. Never printed, serialised or pickled.
+        base_url: default ``FIREWORKS_API_BASE``, else the public service.
+        backend: what to ask first, in the place of the three above.
+        card: what is known about the model, as a card or the name of one. A deployment of your own keeps
+            FireLLaVA's rules with ``card="firellava-13b"``.
+        fallback: what answers when the first backend cannot: a backend, several in order, ``"auto"`` for what
+            this machine has, or None to raise the error.
+        timeout: seconds for one attempt, until its reply or the first piece of a stream is there, and
+            between pieces.
+        deadline: seconds for all attempts of all backends together.
+        max_retries: further attempts of the same backend, where another one makes sense.
+        fit: how images are made to fit, where the model card is not to decide.
+        image_roots: folders from which images may be read; anywhere by default. Set it wherever messages or
+            stored nodes come from others: a block that came through JSON looks like the developer's own.
+        describe_metadata: names of EXIF tags (``["DateTime"]``) to tell the model as text. Images themselves
+            are always sent without metadata.
+        http_client: your own ``httpx.Client`` for synchronous calls; it stays yours to close.
+        http_async_client: your own ``httpx.AsyncClient`` for asynchronous calls.
+        temperature: 0 to 2.
+        max_tokens: tokens the answer may have.
+        top_p: 0 to 1.
+        top_k: 0 or more.
+        stop: up to four texts that end the answer.
+        seed: for answers that repeat as far as the service can.
+        additional_kwargs: further `firellava.Parameters` by name; any other key goes into the request as it
+            is. Keyword arguments of a call override all of these.
+        key_withheld: a key was given in code, and stayed behind when this object was pickled or serialised.
+
+    Raises:
+        ConfigurationError: a setting is wrong or contradicts another.
+        FireLLaVAError: from every call; bad input is refused before anything is sent.
+    """
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name in serialised form."""
+        return "FireLLaVA"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What the model card says; LlamaIndex's defaults where it says nothing."""
+        card = self._client.model_card
+        return LLMMetadata(
+            context_window=card.context_window or DEFAULT_CONTEXT_WINDOW,
+            num_output=self.max_tokens or DEFAULT_NUM_OUTPUTS,
+            is_chat_model=True,
+            is_function_calling_model=card.capabilities.tools,
+            model_name=card.name,
+        )
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ANN401 - see Parameters
+        """Answer a conversation."""
+        return chat_response(self._client.chat(to_messages(messages), **self._parameters(kwargs)))
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ANN401
+        """The asynchronous twin of `chat`."""
+        return chat_response(await self._client.achat(to_messages(messages), **self._parameters(kwargs)))
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:  # noqa: ANN401
+        """Answer a conversation piece by piece; the last piece is the whole response."""
+        chunks = self._client.stream(to_messages(messages), **self._parameters(kwargs))
+        return chunks_to_responses(chunks, ChatStream())
+
+    @llm_chat_callback()
+    async def astream_chat(
+        self,
+        messages: Sequence[ChatMessage],
+        **kwargs: Any,  # noqa: ANN401 - see Parameters
+    ) -> ChatResponseAsyncGen:
+        """The asynchronous twin of `stream_chat`."""
+        chunks = self._client.astream(to_messages(messages), **self._parameters(kwargs))
+        return achunks_to_responses(chunks, ChatStream())
+
+    @llm_completion_callback()
+    def complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        *,
+        image_documents: Sequence[ImageDocumentLike] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - see Parameters
+    ) -> CompletionResponse:
+        """Answer a prompt about images.
+
+        Args:
+            prompt: the question; with `formatted`, a prompt in the model's own template with ``<image>`` for
+                each image.
+            formatted: send the prompt to the completions API as it is.
+            image_documents: the images.
+            kwargs: see `firellava.Parameters`.
+        """
+        parameters = self._parameters(kwargs)
+        if _is_formatted(formatted):
+            reply = self._client.complete(prompt, to_image_sources(image_documents), **parameters)
+        else:
+            reply = self._client.chat([to_question(prompt, image_documents)], **parameters)
+        return completion_response(reply)
+
+    @llm_completion_callback()
+    async def acomplete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        *,
+        image_documents: Sequence[ImageDocumentLike] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - see Parameters
+    ) -> CompletionResponse:
+        """The asynchronous twin of `complete`."""
+        parameters = self._parameters(kwargs)
+        if _is_formatted(formatted):
+            reply = await self._client.acomplete(prompt, to_image_sources(image_documents), **parameters)
+        else:
+            reply = await self._client.achat([to_question(prompt, image_documents)], **parameters)
+        return completion_response(reply)
+
+    @llm_completion_callback()
+    def stream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        *,
+        image_documents: Sequence[ImageDocumentLike] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - see Parameters
+    ) -> CompletionResponseGen:
+        """`complete`, piece by piece; the last piece is the whole response."""
+        parameters = self._parameters(kwargs)
+        if _is_formatted(formatted):
+            chunks = self._client.stream_complete(prompt, to_image_sources(image_documents), **parameters)
+        else:
+            chunks = self._client.stream([to_question(prompt, image_documents)], **parameters)
+        return chunks_to_responses(chunks, CompletionStream())
+
+    @llm_completion_callback()
+    async def astream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        *,
+        image_documents: Sequence[ImageDocumentLike] | None = None,
+        **kwargs: Any,  # noqa: ANN401 - see Parameters
+    ) -> CompletionResponseAsyncGen:
+        """The asynchronous twin of `stream_complete`."""
+        parameters = self._parameters(kwargs)
+        if _is_formatted(formatted):
+            chunks = self._client.astream_complete(prompt, to_image_sources(image_documents), **parameters)
+        else:
+            chunks = self._client.astream([to_question(prompt, image_documents)], **parameters)
+        return achunks_to_responses(chunks, CompletionStream())
+
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,  # noqa: ARG002, FBT001, FBT002 - LlamaIndex's signature
+        allow_parallel_tool_calls: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        tool_required: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,  # noqa: ANN401 - see Parameters
+    ) -> dict[str, Any]:
+        """What `chat` and its twins take so that the model calls tools.
+
+        ``tool_choice=`` may be one of the API's words, the API's own object, or the name of a tool.
+        """
+        messages = list(chat_history or [])
+        if isinstance(user_msg, str):
+            user_msg = ChatMessage(role=MessageRole.USER, content=user_msg)
+        if user_msg is not None:
+            messages.append(user_msg)
+        choice = kwargs.pop("tool_choice", None)
+        calling = tool_parameters(tools, choice, required=tool_required, parallel=allow_parallel_tool_calls)
+        return {"messages": messages, **calling, **kwargs}
+
+    def _validate_chat_with_tools_response(
+        self,
+        response: ChatResponse,
+        tools: Sequence[BaseTool],  # noqa: ARG002 - LlamaIndex's signature
+        allow_parallel_tool_calls: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,  # noqa: ANN401, ARG002 - LlamaIndex's signature
+    ) -> ChatResponse:
+        return response if allow_parallel_tool_calls else first_call_only(response)
+
+    def get_tool_calls_from_response(
+        self,
+        response: ChatResponse,
+        error_on_no_tool_call: bool = True,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,  # noqa: ANN401, ARG002 - LlamaIndex's signature
+    ) -> list[ToolSelection]:
+        """The tools the model wants called; of a reply still streaming, with the arguments so far.
+
+        Raises:
+            ValueError: it wants none, and `error_on_no_tool_call` is set.
+        """
+        return selected_tools(response, error_on_none=error_on_no_tool_call)
+
+
+def _is_formatted(formatted: object) -> bool:
+    """Whether the prompt is complete; code for ``MultiModalLLM`` may have put the images in its place."""
+    if not isinstance(formatted, bool):
+        raise InvalidRequest("formatted= is True or False: give images by name, image_documents=[…].")
+    return formatted

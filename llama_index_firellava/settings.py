@@ -1,0 +1,131 @@
+"""What a `FireLLaVA` is set to.
+
+Settings print, serialise and pickle without a secret; at every call they become a `firellava.VisionClient`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    SkipValidation,
+    TypeAdapter,
+    field_serializer,
+)
+
+from firellava import Backend, FireworksBackend, ModelCard, OfflineReader, Parameters, VisionClient
+from firellava.client import Fallback  # noqa: TC001 - pydantic reads annotations at run time
+from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
+
+__all__ = ["FireLLaVASettings"]
+
+_PARAMETERS: Final = frozenset(Parameters.model_fields)
+_PARAMETER_FIELDS: Final = ("temperature", "max_tokens", "top_p", "top_k", "stop", "seed")
+_SERIALISED_BACKEND: TypeAdapter[FireworksBackend | OfflineReader] = TypeAdapter(
+    Annotated[FireworksBackend | OfflineReader, Field(discriminator="kind")]
+)
+
+
+def _backend_or_serialised(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; VisionClient checks it
+    """Make backends of what `to_dict` made of them; leave anything else as it is."""
+    if isinstance(value, Mapping):
+        return _SERIALISED_BACKEND.validate_python(value)
+    return [_backend_or_serialised(one) for one in value] if isinstance(value, list) else value
+
+
+def _path_text(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pydantic checks it
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+class FireLLaVASettings(FunctionCallingLLM):
+    """The fields of `FireLLaVA`, which says what each is for."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    model: str | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    base_url: str | None = None
+    backend: Annotated[Backend | None, SkipValidation, BeforeValidator(_backend_or_serialised)] = None
+    card: ModelCard | str | None = None
+    fallback: Annotated[Fallback, SkipValidation, BeforeValidator(_backend_or_serialised)] = None
+    timeout: float | None = 60.0
+    deadline: float | None = None
+    max_retries: int = 2
+    fit: Fit | None = None
+    image_roots: tuple[Annotated[str, BeforeValidator(_path_text)], ...] | None = None
+    describe_metadata: tuple[str, ...] = ()
+    # Of any type here, because adapters know no HTTP library; httpx stays the core's own affair.
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: str | tuple[str, ...] | None = None
+    seed: int | None = None
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
+    key_withheld: bool = Field(default=False, repr=False)
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
+        """Let the core check the settings now rather than at the first call."""
+        super().model_post_init(context)
+        _ = self._client
+
+    @field_serializer("backend", "card", "fallback")
+    def _as_plain_values(self, value: Any) -> Any:  # noqa: ANN401 - one of the types of these three
+        if isinstance(value, BaseModel):
+            return value.model_dump(mode="json")
+        return [one.model_dump(mode="json") for one in value] if isinstance(value, list | tuple) else value
+
+    @field_serializer("key_withheld")
+    def _whether_key_stays_behind(self, value: bool) -> bool:  # noqa: FBT001 - pydantic calls it
+        return value or self.api_key is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: everything but the key and the HTTP clients."""
+        left_behind = {"api_key": None, "http_client": None, "http_async_client": None}
+        withheld = self.key_withheld or self.api_key is not None
+        # LlamaIndex's own method deletes what it cannot pickle from the object itself: so it is given a copy.
+        copy = self.model_copy(update={**left_behind, "key_withheld": withheld})
+        return super(FireLLaVASettings, copy).__getstate__()
+
+    @property
+    def _client(self) -> VisionClient:
+        """Made for each call, which is cheap: it holds no connection, and settings may have been changed."""
+        named: dict[str, Any] = {"model": self.model, "api_key": self.api_key, "base_url": self.base_url}
+        backend = self.backend
+        if backend is None and self.key_withheld:
+            given = {name: value for name, value in named.items() if value is not None}
+            backend, named = FireworksBackend(**given, key_withheld=True), {}
+        return VisionClient(
+            **named,
+            backend=backend,
+            card=self.card,
+            fallback=self.fallback,
+            timeout=self.timeout,
+            deadline=self.deadline,
+            max_retries=self.max_retries,
+            fit=self.fit,
+            image_roots=self.image_roots,
+            describe_metadata=self.describe_metadata,
+            http_client=self.http_client,
+            http_async_client=self.http_async_client,
+        )
+
+    def _parameters(self, of_call: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields, over them `additional_kwargs`, over those the call's own; None takes a setting back."""
+        fields = {name: getattr(self, name) for name in _PARAMETER_FIELDS}
+        known = {name: self.additional_kwargs[name] for name in self.additional_kwargs.keys() & _PARAMETERS}
+        beyond = {name: value for name, value in self.additional_kwargs.items() if name not in _PARAMETERS}
+        parameters = fields | known | dict(of_call)
+        if beyond:
+            parameters["extra_body"] = beyond | dict(parameters.get("extra_body") or {})
+        return parameters
