@@ -10,7 +10,7 @@ This package knows no framework; `langchain_firellava` and `llama_index_firellav
 """
 
 from firellava.backends.base import Backend
-from firellava.backends.http import FireworksBackend
+from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.offline_reader import OfflineReader
 from firellava.client import VisionClient
 from firellava.errors import FireLLaVAError

@@ -6,14 +6,14 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.discovery import automatic_fallbacks
-from firellava.backends.http import FireworksBackend
+from firellava.backends.fireworks import FireworksBackend
 from firellava.errors import ConfigurationError, InvalidRequest
 from firellava.images import ImageSource, describe_metadata
+from firellava.images.files import as_folders
 from firellava.messages import ImagePart, Message, Parameters, Request, TextPart
 from firellava.offload import in_thread
 from firellava.routing.drive import adrive, drive
@@ -62,8 +62,8 @@ class VisionClient:
         deadline: seconds for all attempts of all backends together.
         max_retries: further attempts of the same backend, where another one makes sense.
         fit: how images are made to fit, where the model card is not to decide.
-        image_roots: folders from which images may be read; anywhere by default. Set it wherever paths come
-            from others.
+        image_roots: a folder or folders from which images may be read; anywhere by default. Set it wherever
+            paths come from others.
         describe_metadata: names of EXIF tags (``["DateTime"]``) to tell the model as text. Images themselves
             are always sent without metadata.
         http_client: your own `httpx.Client` for synchronous calls; it stays yours to close.
@@ -86,16 +86,16 @@ class VisionClient:
         deadline: float | None = None,
         max_retries: int = 2,
         fit: Fit | None = None,
-        image_roots: Iterable[str | os.PathLike[str]] | None = None,
-        describe_metadata: Sequence[str] = (),
+        image_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
+        describe_metadata: str | Sequence[str] = (),
         http_client: httpx.Client | None = None,
         http_async_client: httpx.AsyncClient | None = None,
     ) -> None:
         self._first = _first_backend(backend, card, model=model, api_key=api_key, base_url=base_url)
         self._fallback = fallback
         self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
-        self._image_roots = None if image_roots is None else tuple(Path(root) for root in image_roots)
-        self._describe_metadata = tuple(describe_metadata)
+        self._image_roots = None if image_roots is None else as_folders(image_roots)
+        self._describe_metadata = _names(describe_metadata)
         self._context = AttemptContext(
             fit=fit, idle_seconds=timeout, http_client=http_client, http_async_client=http_async_client
         )
@@ -269,6 +269,10 @@ def _first_backend(backend: Backend | None, card: ModelCard | str | None, **sett
     if given:
         raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
     return backend if card is None else type(backend).model_validate({**dict(backend), "card": card})
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _check_fallback(fallback: object) -> None:

@@ -12,7 +12,9 @@ key or the bytes of an image. The tree::
     │   │   ├── UnreadableImage             missing, not a file, or not what it claims to be
     │   │   ├── UnsupportedFormat           decodable perhaps, but not a format we open
     │   │   ├── ImageTooLarge               more pixels or bytes than are safe to decode
-    │   │   └── ForbiddenPath               outside ``image_roots``
+    │   │   ├── ForbiddenPath               outside ``image_roots``
+    │   │   ├── UnsafeURL                   a URL that may not be downloaded
+    │   │   └── ImageDownloadFailed         a URL whose server did not give an image
     │   ├── LimitExceeded                   more than the model card allows
     │   │   └── ContextOverflow             more tokens than the model's context window
     │   └── UnsupportedCapability           the backend cannot do what was asked
@@ -58,6 +60,7 @@ __all__ = [
     "DeadlineExceeded",
     "FireLLaVAError",
     "ForbiddenPath",
+    "ImageDownloadFailed",
     "ImageError",
     "ImageTooLarge",
     "InvalidRequest",
@@ -72,6 +75,7 @@ __all__ = [
     "StreamBroken",
     "UnreadableImage",
     "UnreadableReply",
+    "UnsafeURL",
     "UnsupportedCapability",
     "UnsupportedFormat",
 ]
@@ -131,6 +135,14 @@ class ImageTooLarge(ImageError):
 
 class ForbiddenPath(ImageError):
     """The path lies outside the folders named in ``image_roots``."""
+
+
+class UnsafeURL(ImageError):
+    """The image URL, or one it leads to, may not be downloaded from here. Nothing was sent to that host."""
+
+
+class ImageDownloadFailed(ImageError):
+    """The server of an image URL cannot be reached, took too long, or answered without an image."""
 
 
 class LimitExceeded(InvalidRequest):

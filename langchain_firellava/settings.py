@@ -17,14 +17,13 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
 
 from firellava.backends.base import Backend
-from firellava.backends.http import FireworksBackend
-from firellava.backends.offline_reader import OfflineReader
+from firellava.backends.fireworks import FireworksBackend
+from firellava.backends.kinds import revive_backends
 from firellava.client import VisionClient
 from firellava.errors import ConfigurationError
 from firellava.messages import explain
@@ -55,19 +54,6 @@ _GENERATION = ("temperature", "top_p", "top_k", "max_tokens", "stop", "n", "seed
 
 _OF_LANGCHAIN = ("stream",)
 """What LangChain passes on with a call and has already acted on."""
-
-_known_backends: TypeAdapter[Backend] = TypeAdapter(
-    Annotated[FireworksBackend | OfflineReader, Field(discriminator="kind")]
-)
-
-
-def _revive(value: Any) -> Any:  # noqa: ANN401 - whatever the user, or a serialised model, gives
-    """A backend out of its serialised form; anything else as it is."""
-    if isinstance(value, Mapping):
-        return _known_backends.validate_python(value)
-    if isinstance(value, list | tuple):
-        return tuple(_revive(backend) for backend in value)
-    return value
 
 
 def _paths(value: Any) -> Any:  # noqa: ANN401 - as above
@@ -122,10 +108,10 @@ class FireLLaVASettings(Serializable):
         default=None, validation_alias=AliasChoices("api_key", "fireworks_api_key")
     )
     base_url: str | None = None
-    backend: Annotated[InstanceOf[Backend] | None, BeforeValidator(_revive)] = None
+    backend: Annotated[InstanceOf[Backend] | None, BeforeValidator(revive_backends)] = None
     card: ModelCard | str | None = None
     # VisionClient checks it, and says better than a union of types could what it takes.
-    fallback: Annotated[Any, BeforeValidator(_revive)] = None
+    fallback: Annotated[Any, BeforeValidator(revive_backends)] = None
     timeout: float | None = 60.0
     deadline: float | None = None
     max_retries: int = 2

@@ -6,8 +6,7 @@ Settings print, serialise and pickle without a secret; at every call they become
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from pydantic import (
@@ -17,28 +16,21 @@ from pydantic import (
     Field,
     SecretStr,
     SkipValidation,
-    TypeAdapter,
     field_serializer,
 )
 
-from firellava import Backend, FireworksBackend, ModelCard, OfflineReader, Parameters, VisionClient
+from firellava import Backend, FireworksBackend, ModelCard, Parameters, VisionClient
+from firellava.backends.kinds import revive_backends
 from firellava.client import Fallback  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["FireLLaVASettings"]
 
 _PARAMETERS: Final = frozenset(Parameters.model_fields)
 _PARAMETER_FIELDS: Final = ("temperature", "max_tokens", "top_p", "top_k", "stop", "seed")
-_SERIALISED_BACKEND: TypeAdapter[FireworksBackend | OfflineReader] = TypeAdapter(
-    Annotated[FireworksBackend | OfflineReader, Field(discriminator="kind")]
-)
-
-
-def _backend_or_serialised(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; VisionClient checks it
-    """Make backends of what `to_dict` made of them; leave anything else as it is."""
-    if isinstance(value, Mapping):
-        return _SERIALISED_BACKEND.validate_python(value)
-    return [_backend_or_serialised(one) for one in value] if isinstance(value, list) else value
 
 
 def _path_text(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pydantic checks it
@@ -53,9 +45,9 @@ class FireLLaVASettings(FunctionCallingLLM):
     model: str | None = None
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     base_url: str | None = None
-    backend: Annotated[Backend | None, SkipValidation, BeforeValidator(_backend_or_serialised)] = None
+    backend: Annotated[Backend | None, SkipValidation, BeforeValidator(revive_backends)] = None
     card: ModelCard | str | None = None
-    fallback: Annotated[Fallback, SkipValidation, BeforeValidator(_backend_or_serialised)] = None
+    fallback: Annotated[Fallback, SkipValidation, BeforeValidator(revive_backends)] = None
     timeout: float | None = 60.0
     deadline: float | None = None
     max_retries: int = 2

@@ -1,4 +1,4 @@
-"""Backends that are asked over HTTP: the Fireworks API.
+"""What all backends that are asked over HTTP have in common.
 
 The call is built and the reply is read by pure functions (`firellava.wire`); what is left here is the two
 short loops that move bytes, and the translation of what can go wrong on the way.
@@ -6,10 +6,10 @@ short loops that move bytes, and the translation of what can go wrong on the way
 
 from __future__ import annotations
 
-import os
+from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,16 +17,9 @@ from pydantic import Field, SecretStr, field_validator, model_serializer
 
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.connections import TimeLimit, shared_async_client, shared_client
-from firellava.errors import (
-    AttemptTimedOut,
-    ConfigurationError,
-    ConnectionFailed,
-    MissingKey,
-    UnsupportedCapability,
-)
+from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed, UnsupportedCapability
 from firellava.images import PreparedImage, prepare_image
 from firellava.limits import check_images, check_request
-from firellava.models import DEFAULT_MODEL, ModelCard, expand_model_name, model_card
 from firellava.offload import in_thread
 from firellava.version import __version__
 from firellava.wire import chat, completions
@@ -40,11 +33,11 @@ if TYPE_CHECKING:
 
     from firellava.images import ImageSource
     from firellava.messages import ReplyChunk, Request
+    from firellava.models import ModelCard
     from firellava.wire.decoding import Endpoint
 
-__all__ = ["DEFAULT_BASE_URL", "FireworksBackend"]
+__all__ = ["HTTPBackend", "checked_key", "is_loopback"]
 
-DEFAULT_BASE_URL = "https://api.fireworks.ai/inference/v1"
 _HEADERS = {"Content-Type": "application/json", "User-Agent": f"firellava/{__version__}"}
 _SUCCESS = 200
 # After the closing event the connection is read to its end so that it can be used again, but not for long.
@@ -63,60 +56,56 @@ class _Call:
 
 
 class _Bearer(httpx.Auth):
-    """Puts the key on the request inside httpx, so that no variable of ours ever holds the header."""
+    """Puts the key on the request inside httpx, so that no variable of ours ever holds the header.
 
-    def __init__(self, key: SecretStr) -> None:
+    Without a key it adds nothing, and keeps httpx from looking for one in a ``.netrc`` file.
+    """
+
+    def __init__(self, key: SecretStr | None) -> None:
         self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
+        if self._key is not None:
+            request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         yield request
 
 
-class FireworksBackend(Backend):
-    """The Fireworks vision chat API, or a server that speaks it.
+class HTTPBackend(Backend):
+    """A server that is asked over HTTP and speaks the chat completions format.
 
     Attributes:
-        model: short names expand to the API's own; default ``FIRELLAVA_MODEL`` or FireLLaVA-13b.
-        api_key: default ``FIREWORKS_API_KEY``, read when a call is made. Never printed or pickled.
-        base_url: default ``FIREWORKS_API_BASE`` or the public service.
-        card: as in `Backend`; for deployments, whose names the catalogue cannot know.
+        model: the model's name on the server.
+        base_url: what stands before ``/chat/completions``.
+        api_key: never printed or pickled.
         key_withheld: a key was given in code, and stayed behind when this value was pickled.
-
-    Raises:
-        ConfigurationError: a key that cannot be sent, or a base URL that would send it in clear text.
     """
 
-    kind: Literal["fireworks"] = "fireworks"
-    model: str = Field(default_factory=lambda: os.environ.get("FIRELLAVA_MODEL", DEFAULT_MODEL))
-    base_url: str = Field(default_factory=lambda: os.environ.get("FIREWORKS_API_BASE", DEFAULT_BASE_URL))
+    model: str
+    base_url: str
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     key_withheld: bool = Field(default=False, repr=False)
-
-    @field_validator("model", mode="after")
-    @classmethod
-    def _full_name(cls, model: str) -> str:
-        return expand_model_name(model)
-
-    @field_validator("base_url", mode="after")
-    @classmethod
-    def _safe_url(cls, url: str) -> str:
-        return _checked_url(url)
 
     @field_validator("api_key", mode="before")
     @classmethod
     def _sendable_key(cls, key: Any) -> SecretStr | None:  # noqa: ANN401 - whatever the user gave
-        return None if key is None else _checked_key(key, "api_key=")
+        return None if key is None else checked_key(key, "api_key=")
+
+    @field_validator("base_url", mode="after")
+    @classmethod
+    def _well_formed_url(cls, url: str) -> str:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigurationError(f"{cls.__name__}: base_url must be an http(s) URL.")
+        if parts.username or parts.password:
+            raise ConfigurationError(
+                "base_url must not hold a user name or password; use api_key= for the key."
+            )
+        return parts.geturl().rstrip("/")
 
     @property
-    def label(self) -> str:
-        """``fireworks:`` and the model's short name."""
-        return f"fireworks:{self.model.rpartition('/')[2]}"
-
-    @property
-    def model_card(self) -> ModelCard:
-        """The card that was given, or the catalogue's."""
-        return self.card or model_card(self.model)
+    def is_local(self) -> bool:
+        """Whether the server is on this machine."""
+        return is_loopback(self.base_url)
 
     def __getstate__(self) -> dict[Any, Any]:
         """What is pickled: everything but the key."""
@@ -230,20 +219,13 @@ class FireworksBackend(Backend):
             )
         return source.url
 
-    def _key(self) -> SecretStr:
-        if self.api_key is not None:
-            return self.api_key
-        if self.key_withheld:
-            raise ConfigurationError(
-                "The API key given in code stayed behind when this object was pickled. Set FIREWORKS_API_KEY "
-                "where it runs and construct it without api_key=, or give the key there."
-            )
-        if key := os.environ.get("FIREWORKS_API_KEY"):
-            return _checked_key(key, "FIREWORKS_API_KEY")
-        raise MissingKey(
-            "No API key: set FIREWORKS_API_KEY or give api_key=. "
-            "To answer without one, from this machine, give fallback='auto'."
-        )
+    @abstractmethod
+    def _key(self) -> SecretStr | None:
+        """The key to send, if any.
+
+        Raises:
+            ConfigurationError: one is needed and missing.
+        """
 
     def _decoder(self, call: _Call, request: Request, response: httpx.Response) -> ReplyDecoder:
         # Some servers answer a stream request with a whole reply.
@@ -282,25 +264,13 @@ def _indifferent_when_done(decoder: ReplyDecoder) -> Iterator[None]:
             raise
 
 
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url.strip())
-    host = parts.hostname or ""
-    loopback = host in {"localhost", "::1"} or host.startswith("127.")
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigurationError("base_url must be an http(s) URL such as " + DEFAULT_BASE_URL)
-    if parts.username or parts.password:
-        raise ConfigurationError(
-            "base_url must not hold a user name or password; the key goes into api_key=."
-        )
-    if parts.scheme == "http" and not loopback:
-        raise ConfigurationError(
-            f"base_url is plain http to {host}: the key and the images would cross the network unencrypted. "
-            "Use https; plain http is for this machine only."
-        )
-    return parts.geturl().rstrip("/")
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine, by its name or address."""
+    host = urlsplit(url).hostname or ""
+    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def _checked_key(key: object, name: str) -> SecretStr:
+def checked_key(key: object, name: str) -> SecretStr:
     """A key that can be sent in a header, or an error that does not repeat it."""
     text = key.get_secret_value() if isinstance(key, SecretStr) else key
     if not isinstance(text, str):

@@ -18,7 +18,7 @@ from firellava.images.limits import MAX_BYTES, check_byte_count
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["quote_path", "read_image_file"]
+__all__ = ["as_folders", "quote_path", "read_image_file"]
 
 _LONGEST_PATH_SHOWN: Final = 200
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/=\s]{64,}")
@@ -77,8 +77,14 @@ def read_image_file(
         raise UnreadableImage(f"The file {shown} cannot be read: {reason}.{_hint(path)}") from None
 
 
+def as_folders(image_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    """The folders of an ``image_roots`` setting. A text is one folder, never the letters it is made of."""
+    roots = [image_roots] if isinstance(image_roots, str | os.PathLike) else image_roots
+    return tuple(Path(root) for root in roots)
+
+
 def _is_inside(resolved: Path, image_roots: Iterable[str | os.PathLike[str]]) -> bool:
-    return any(resolved.is_relative_to(Path(root).resolve()) for root in image_roots)
+    return any(resolved.is_relative_to(root.resolve()) for root in as_folders(image_roots))
 
 
 def _read_regular_file(resolved: Path, shown: str) -> bytes:

@@ -294,8 +294,9 @@ class TestBadInputIsRefusedAndNothingIsSent:
     ) -> None:
         client_for(image_roots=[tmp_path]).ask("What is this?", blue_picture)
         (tmp_path / "inside").mkdir()
-        with pytest.raises(ForbiddenPath):
-            client_for(image_roots=[tmp_path / "inside"]).ask("What is this?", blue_picture)
+        for roots in ([tmp_path / "inside"], tmp_path / "inside", str(tmp_path / "inside"), []):
+            with pytest.raises(ForbiddenPath):
+                client_for(image_roots=roots).ask("What is this?", blue_picture)
         assert len(api_server.requests) == 1
 
     def test_settings(self) -> None:
