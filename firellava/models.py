@@ -92,6 +92,9 @@ class Capabilities(_Data):
         tools: the model calls tools.
         json_schema: the server constrains output to a JSON schema.
         completions: the completions API takes images for this model, at its ``<image>`` tokens.
+        tool_choice_objects: a tool may be chosen by an object that names it, not by a word alone.
+        unsupported_fields: fields of requests and messages that the server does not know; they only steer,
+            and are left out.
     """
 
     image_urls: bool = True
@@ -100,6 +103,8 @@ class Capabilities(_Data):
     tools: bool = False
     json_schema: bool = True
     completions: bool = False
+    tool_choice_objects: bool = True
+    unsupported_fields: frozenset[str] = frozenset()
 
 
 class PromptTemplate(_Data):

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from firellava.backends.http import HTTPBackend, checked_key, is_loopback
 from firellava.errors import ConfigurationError, MissingKey
-from firellava.models import DEFAULT_MODEL, ModelCard, expand_model_name, model_card
+from firellava.models import DEFAULT_MODEL, ModelCard, catalogue, expand_model_name, model_card
 
 __all__ = ["DEFAULT_BASE_URL", "FireworksBackend"]
 
@@ -57,6 +57,14 @@ class FireworksBackend(HTTPBackend):
     def model_card(self) -> ModelCard:
         """The card that was given, or the catalogue's."""
         return self.card or model_card(self.model)
+
+    def _unknown_model_advice(self) -> str:
+        names = ", ".join(name for name in catalogue if not self.model.endswith(name))
+        return (
+            f"It may be retired, not deployed, or not yours. Other vision models: {names}. For a deployment "
+            "of your own, give its full name as model= and card='firellava-13b' to keep FireLLaVA's rules; "
+            "or answer from this machine with fallback=."
+        )
 
     def _key(self) -> SecretStr:
         if self.api_key is not None:

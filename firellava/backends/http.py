@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pydantic import SerializerFunctionWrapHandler
 
+    from firellava.errors import RefusedByServer
     from firellava.images import ImageSource
     from firellava.messages import ReplyChunk, Request
     from firellava.models import ModelCard
@@ -145,7 +146,7 @@ class HTTPBackend(Backend):
                     body += data
                     if len(body) > _LONGEST_ERROR_BODY:
                         break
-                raise failure(response.status_code, response.headers, bytes(body), model=self.model)
+                raise self._refusal(response, bytes(body))
             decoder = self._decoder(call, request, response)
             with _indifferent_when_done(decoder):
                 for data in response.iter_bytes():
@@ -180,7 +181,7 @@ class HTTPBackend(Backend):
                         body += data
                         if len(body) > _LONGEST_ERROR_BODY:
                             break
-                    raise failure(response.status_code, response.headers, bytes(body), model=self.model)
+                    raise self._refusal(response, bytes(body))
                 decoder = self._decoder(call, request, response)
                 with _indifferent_when_done(decoder):
                     async for data in response.aiter_bytes():
@@ -204,7 +205,7 @@ class HTTPBackend(Backend):
             for line in image.adjustments
         )
         if request.completion:
-            body = completions.encode(request, self.model, images)
+            body = completions.encode(request, self.model, card, images)
             return _Call(f"{self.base_url}/completions", body, completions, adjustments)
         body = chat.encode(request, self.model, card, images)
         return _Call(f"{self.base_url}/chat/completions", body, chat, adjustments)
@@ -218,6 +219,14 @@ class HTTPBackend(Backend):
                 f"{card.name} takes no image URLs: download the image and send its bytes."
             )
         return source.url
+
+    def _refusal(self, response: httpx.Response, body: bytes) -> RefusedByServer:
+        advice = self._unknown_model_advice()
+        return failure(response.status_code, response.headers, body, model=self.model, unknown_model=advice)
+
+    @abstractmethod
+    def _unknown_model_advice(self) -> str:
+        """What to do when the server does not know the model."""
 
     @abstractmethod
     def _key(self) -> SecretStr | None:

@@ -9,11 +9,12 @@ from pydantic import Field, TypeAdapter
 
 from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.offline_reader import OfflineReader
+from firellava.backends.openai_compatible import OpenAICompatibleBackend
 
 __all__ = ["revive_backends"]
 
-_ANY: TypeAdapter[FireworksBackend | OfflineReader] = TypeAdapter(
-    Annotated[FireworksBackend | OfflineReader, Field(discriminator="kind")]
+_ANY: TypeAdapter[FireworksBackend | OpenAICompatibleBackend | OfflineReader] = TypeAdapter(
+    Annotated[FireworksBackend | OpenAICompatibleBackend | OfflineReader, Field(discriminator="kind")]
 )
 
 

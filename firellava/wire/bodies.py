@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from firellava.messages import Request
+    from firellava.models import ModelCard
 
 __all__ = ["image_url", "read_choices", "read_whole", "write_body"]
 
 
-def write_body(model: str, content: dict[str, Any], request: Request) -> bytes:
+def write_body(model: str, content: dict[str, Any], request: Request, card: ModelCard) -> bytes:
     """A request body as JSON: the model, the content, what steers generation, and ``extra_body``.
 
     Usage is always asked for in a stream: some models state it only then.
@@ -27,13 +29,27 @@ def write_body(model: str, content: dict[str, Any], request: Request) -> bytes:
     Raises:
         InvalidRequest: a text cannot be written as UTF-8, or a value is no JSON.
     """
-    body = {"model": model, **content, **request.parameters.given()}
+    body = {"model": model, **content, **_steering(request, card)}
     if request.stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     try:
         return orjson.dumps(body | dict(request.parameters.extra_body or {}))
     except TypeError as error:
         raise InvalidRequest(f"The request cannot be written as JSON: {error}.") from None
+
+
+def _steering(request: Request, card: ModelCard) -> dict[str, Any]:
+    """The parameters in the form this server takes."""
+    capabilities = card.capabilities
+    given = request.parameters.given()
+    fields = {name: value for name, value in given.items() if name not in capabilities.unsupported_fields}
+    choice = fields.get("tool_choice")
+    if isinstance(choice, Mapping) and not capabilities.tool_choice_objects:
+        # To choose among one tool is to choose it.
+        chosen = choice.get("function", {}).get("name")
+        fields["tools"] = [tool for tool in fields.get("tools", ()) if tool["function"]["name"] == chosen]
+        fields["tool_choice"] = "required"
+    return fields
 
 
 def image_url(image: PreparedImage | str) -> str | orjson.Fragment:

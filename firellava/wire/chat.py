@@ -37,7 +37,7 @@ def encode(request: Request, model: str, card: ModelCard, images: Sequence[Prepa
     """
     pending = iter(images)
     messages = [_message(message, card, pending) for message in request.messages]
-    return write_body(model, {"messages": messages}, request)
+    return write_body(model, {"messages": messages}, request, card)
 
 
 def _message(message: Message, card: ModelCard, images: Iterator[PreparedImage | str]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _message(message: Message, card: ModelCard, images: Iterator[PreparedImage |
         ]
     if message.tool_call_id is not None:
         encoded["tool_call_id"] = message.tool_call_id
-    if message.reasoning is not None:
+    if message.reasoning is not None and "reasoning_content" not in card.capabilities.unsupported_fields:
         encoded["reasoning_content"] = message.reasoning
     return encoded
 

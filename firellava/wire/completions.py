@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from firellava.images import ImageSource, PreparedImage
     from firellava.messages import Part, Request
+    from firellava.models import ModelCard
 
 __all__ = ["IMAGE_TOKEN", "encode", "prompt_message", "read_event", "read_reply"]
 
@@ -41,12 +42,13 @@ def prompt_message(prompt: str, images: Sequence[ImageSource]) -> Message:
     return Message("user", parts)
 
 
-def encode(request: Request, model: str, images: Sequence[PreparedImage | str]) -> bytes:
+def encode(request: Request, model: str, card: ModelCard, images: Sequence[PreparedImage | str]) -> bytes:
     """The body of a completions request.
 
     Args:
         request: a request whose message was made by `prompt_message`.
         model: the model's name on this server.
+        card: what the server takes.
         images: for each image of the request, in order, the prepared image or the URL to pass through.
 
     Raises:
@@ -60,7 +62,7 @@ def encode(request: Request, model: str, images: Sequence[PreparedImage | str]) 
     }
     if images:
         content["images"] = [image_url(image) for image in images]
-    return write_body(model, content, request)
+    return write_body(model, content, request, card)
 
 
 def read_reply(body: bytes) -> list[ReplyChunk]:

@@ -26,7 +26,6 @@ from firellava.errors import (
     RefusedByServer,
     ServerFailed,
 )
-from firellava.models import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,17 +38,22 @@ _BASE64_RUN = re.compile(r"[A-Za-z0-9+/=_-]{120,}")
 _DATA_URL = re.compile(r"data:[\w/+.-]*;base64,[A-Za-z0-9+/=_-]*")
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes, *, model: str) -> RefusedByServer:
+def failure(
+    status: int, headers: Mapping[str, str], body: bytes, *, model: str, unknown_model: str = ""
+) -> RefusedByServer:
     """The error for a response that is no success.
 
     Args:
         status: HTTP status, 300 or more.
         headers: response headers with case-insensitive or lower-case names.
         body: the response body, of any shape.
-        model: the model that was asked for, named in the advice.
+        model: the model that was asked for.
+        unknown_model: advice for the case that the server does not know it.
     """
     said = _message(body)
     kind, advice = _classify(status, said, model)
+    if kind is ModelNotFound:
+        advice = f"{advice} {unknown_model}".strip()
     message = f"{advice} (HTTP {status}: {said})" if advice else f"HTTP {status}: {said}"
     return kind(
         message,
@@ -87,7 +91,7 @@ def _classify(status: int, said: str, model: str) -> tuple[type[RefusedByServer]
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status == HTTPStatus.NOT_FOUND:
-        return ModelNotFound, _model_advice(model)
+        return ModelNotFound, f"The server does not know {model}."
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServerFailed, "The server failed or is overloaded."
     if status < HTTPStatus.BAD_REQUEST:
@@ -101,15 +105,6 @@ def _classify_bad_request(said: str, model: str) -> tuple[type[RefusedByServer],
     if "prompt is too long" in said or "context length" in said:
         return PromptTooLong, f"The conversation is longer than {model} can take: shorten it."
     return BadRequest, "The server does not accept this request."
-
-
-def _model_advice(model: str) -> str:
-    names = ", ".join(name for name in catalogue if not model.endswith(name))
-    return (
-        f"The server does not know {model}: it may be retired, not deployed, or not yours. "
-        f"Other vision models: {names}. For a deployment of your own, give its full name as model= "
-        f"and card='firellava-13b' to keep FireLLaVA's rules; or answer from this machine with fallback=."
-    )
 
 
 def _message(body: bytes) -> str:
