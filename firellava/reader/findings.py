@@ -1,0 +1,26 @@
+"""What was found on a page, and how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from firellava.reader.boxes import TextBox
+
+__all__ = ["Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A piece of a page's text that may answer.
+
+    Attributes:
+        text: the piece, as it stands on the page.
+        confidence: how sure it is that this piece is the one, from 0 to 1.
+        evidence: the boxes it was told from: the label's, where there is one, and the value's.
+    """
+
+    text: str
+    confidence: float
+    evidence: tuple[TextBox, ...]

@@ -1,0 +1,104 @@
+"""Which part of a page answers, on pages that are given as text boxes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firellava.reader import Answer
+from firellava.reader.answers import quote
+from firellava.reader.boxes import TextBox
+from firellava.reader.layout import arrange
+from firellava.reader.questions import understand
+from tests.core.reader import documents
+
+
+def quoted(question: str, *rows: tuple[str, ...], score: float = 0.99) -> Answer:
+    """The answer from a page of rows, their cells 300 pixels apart."""
+    boxes = []
+    for at, row in enumerate(rows):
+        for column, text in enumerate(row):
+            left, top, right = 300.0 * column, 40.0 * at, 300.0 * column + 11.0 * len(text)
+            corners = ((left, top), (right, top), (right, top + 20), (left, top + 20))
+            boxes.append(TextBox(text, corners, score))
+    return quote(understand(question), arrange(boxes))
+
+
+def test_the_total_is_told_from_subtotal_tax_cash_and_change() -> None:
+    parts = [("Total Sales (Excl. Tax)", "80.00"), ("Sub Total", "80.00"), ("Total Tax", "4.80")]
+    paid = [("Total", "84.80"), ("Cash", "100.00"), ("Change", "15.20")]
+    assert quoted("What is the total?", *parts, *paid).text == "84.80"
+
+
+def test_a_total_that_the_other_amounts_confirm_is_surer() -> None:
+    alone = quoted("What is the total?", ("Total", "84.80"))
+    confirmed = quoted("What is the total?", ("Subtotal", "80.00"), ("Tax", "4.80"), ("Total", "84.80"))
+    assert confirmed.confidence > alone.confidence
+
+
+def test_totals_of_a_tax_table_at_the_foot_are_not_the_total() -> None:
+    rows = (("Total", "18.00"), ("GST Summary", "Amount"), ("Total", "16.98"))
+    assert quoted("What is the total?", *rows).text == "18.00"
+
+
+def test_a_row_that_adds_up_several_columns_is_not_the_total() -> None:
+    rows = (("Total", "18.00"), ("Total", "16.98", "1.02"))
+    assert quoted("What is the total?", *rows).text == "18.00"
+
+
+def test_what_could_hardly_be_read_is_not_quoted() -> None:
+    assert quoted("What is the total?", ("Total", "84.80"), score=0.3).confidence == 0.0
+
+
+def test_a_number_is_not_taken_from_the_date_beside_a_similar_label() -> None:
+    rows = (("Invoice date", "February 12, 2026"), ("INVOICE",), ("18 Gallery Row",))
+    assert quoted("What is the invoice number?", *rows).confidence == 0.0
+
+
+def test_a_telephone_number_is_not_taken_from_an_account_number() -> None:
+    assert quoted("What is the phone number?", ("Account 00481526",)).confidence == 0.0
+
+
+def test_words_side_by_side_are_not_a_label_and_its_value() -> None:
+    assert quoted("What is the value for Summer?", ("Spring", "Summer", "Autumn", "Winter")).confidence == 0.0
+
+
+def test_a_phrase_is_found_over_two_rows_but_not_inside_a_word() -> None:
+    assert quoted("Does it say 'no parking'?", ("NO",), ("PARKING",)).text == "Yes: “NO PARKING”"
+    assert quoted("Does it say 'art'?", ("All parts included",)).confidence == 0.0
+
+
+_WORDS = [
+    "Total",
+    "Subtotal",
+    "Date",
+    "Name:",
+    "No.",
+    "Invoice",
+    "12.50",
+    "$3",
+    "03/04/2026",
+    "A-17",
+    "Tea",
+    "of",
+]
+_TEXTS = st.lists(
+    st.sampled_from(_WORDS) | st.text("abcXYZ 019.:/-", min_size=1), min_size=1, max_size=4
+).map(" ".join)
+_ASKED = [
+    "What is the total?", "What is the date?", "What is the invoice number?", "What is the name?",
+    "Who issued this?", "How much is the tea?", "What is the title?", "What time is it open?",
+    "What is the phone number?", "What does it say about tea?", "What is the address?", "What does it say?",
+]  # fmt: skip
+
+
+@given(
+    st.sampled_from(_ASKED), st.lists(st.lists(_TEXTS.filter(str.strip), min_size=1, max_size=3), max_size=8)
+)
+def test_an_answer_is_part_of_what_is_written_or_declines(question: str, rows: list[list[str]]) -> None:
+    found = quoted(question, *map(tuple, rows))
+    assert 0.0 <= found.confidence <= 1.0
+    if found.confidence == 0.0:
+        assert found.text.startswith(("I could not find ", "I found no text"))
+        return
+    transcript = quoted("Transcribe the text", *map(tuple, rows)).text
+    assert documents.squeezed(found.text) in documents.squeezed(transcript)
+    assert all(documents.squeezed(box.text) in documents.squeezed(transcript) for box in found.evidence)
