@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from firellava import errors
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.discovery import automatic_fallbacks
 from firellava.backends.fireworks import FireworksBackend
-from firellava.errors import ConfigurationError, InvalidRequest
+from firellava.errors import ConfigurationError, FireLLaVAError, InvalidRequest
 from firellava.images import ImageSource, describe_metadata
 from firellava.images.files import as_folders
 from firellava.messages import ImagePart, Message, Parameters, Request, TextPart
 from firellava.offload import in_thread
 from firellava.routing.drive import adrive, drive
-from firellava.routing.policy import Timing, route
+from firellava.routing.policy import FALLBACK_REASONS, Timing, route
 from firellava.wire.completions import prompt_message
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from firellava.images import ImageInput
     from firellava.messages import Part, Reply, ReplyChunk
     from firellava.models import Fit, ModelCard
-    from firellava.routing.policy import Open
+    from firellava.routing.policy import Action, Event, Open
 
 __all__ = ["Fallback", "VisionClient"]
 
@@ -61,6 +62,10 @@ class VisionClient:
             between pieces.
         deadline: seconds for all attempts of all backends together.
         max_retries: further attempts of the same backend, where another one makes sense.
+        local_only: ask nothing but this machine, ever. Backends elsewhere are left out; where none is left,
+            what ``fallback="auto"`` finds is asked.
+        fallback_on: the errors, as classes or by name, for which the next backend is asked; every other one
+            is raised. By default `firellava.routing.policy.FALLBACK_REASONS`.
         fit: how images are made to fit, where the model card is not to decide.
         image_roots: a folder or folders from which images may be read; anywhere by default. Set it wherever
             paths come from others.
@@ -85,6 +90,8 @@ class VisionClient:
         timeout: float | None = 60.0,
         deadline: float | None = None,
         max_retries: int = 2,
+        local_only: bool = False,
+        fallback_on: Sequence[type[FireLLaVAError] | str] | None = None,
         fit: Fit | None = None,
         image_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
         describe_metadata: str | Sequence[str] = (),
@@ -93,6 +100,8 @@ class VisionClient:
     ) -> None:
         self._first = _first_backend(backend, card, model=model, api_key=api_key, base_url=base_url)
         self._fallback = fallback
+        self._local_only = local_only
+        self._fallback_on = FALLBACK_REASONS if fallback_on is None else _error_classes(fallback_on)
         self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
         self._image_roots = None if image_roots is None else as_folders(image_roots)
         self._describe_metadata = _names(describe_metadata)
@@ -111,13 +120,16 @@ class VisionClient:
     @property
     def backends(self) -> tuple[Backend, ...]:
         """The backends in the order in which they are asked."""
-        if self._fallback is None:
-            return (self._first,)
-        if self._fallback == "auto":
-            return (self._first, *(b for b in automatic_fallbacks() if b != self._first))
+        return tuple(backend for backend in self._configured() if backend.is_local or not self._local_only)
+
+    def _configured(self) -> tuple[Backend, ...]:
+        if self._fallback == "auto" or (
+            self._local_only and self._fallback is None and not self._first.is_local
+        ):
+            return (self._first, *(found for found in automatic_fallbacks() if found != self._first))
         if isinstance(self._fallback, Backend):
             return (self._first, self._fallback)
-        return (self._first, *self._fallback)
+        return (self._first, *(self._fallback or ()))
 
     @property
     def model_card(self) -> ModelCard:
@@ -220,7 +232,7 @@ class VisionClient:
     def _send(self, request: Request) -> Generator[ReplyChunk, None, None]:
         loaded = self._load(request)
         yield from drive(
-            route(self.backends, self._timing, now=time.monotonic(), jitter=random.random),
+            self._route(),
             loaded,
             lambda attempt: attempt.backend.replies(loaded, self._attempt(attempt)),
         )
@@ -228,7 +240,7 @@ class VisionClient:
     async def _asend(self, request: Request) -> AsyncGenerator[ReplyChunk, None]:
         loaded = await in_thread(self._load, request) if request.images else request
         replies = adrive(
-            route(self.backends, self._timing, now=time.monotonic(), jitter=random.random),
+            self._route(),
             loaded,
             lambda attempt: attempt.backend.areplies(loaded, self._attempt(attempt)),
         )
@@ -237,6 +249,21 @@ class VisionClient:
                 yield chunk
         finally:
             await replies.aclose()
+
+    def _route(self) -> Generator[Action, Event, None]:
+        backends = self.backends
+        if not backends:
+            raise ConfigurationError(
+                "local_only=True leaves nothing to ask: no backend of this client is on this machine. "
+                'Give one, or install the offline reader: pip install "firellava[ocr]".'
+            )
+        return route(
+            backends,
+            self._timing,
+            now=time.monotonic(),
+            jitter=random.random,
+            fallback_on=self._fallback_on,
+        )
 
     def _attempt(self, attempt: Open) -> AttemptContext:
         return replace(self._context, seconds=attempt.seconds, end_by=attempt.end_by)
@@ -269,6 +296,18 @@ def _first_backend(backend: Backend | None, card: ModelCard | str | None, **sett
     if given:
         raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
     return backend if card is None else type(backend).model_validate({**dict(backend), "card": card})
+
+
+def _error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[FireLLaVAError], ...]:
+    classes = []
+    for error in kinds:
+        found = getattr(errors, error, None) if isinstance(error, str) else error
+        if not (isinstance(found, type) and issubclass(found, FireLLaVAError)):
+            raise ConfigurationError(
+                f"fallback_on= takes errors of firellava.errors, which {error!r} is not."
+            )
+        classes.append(found)
+    return tuple(classes)
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ key or the bytes of an image. The tree::
     ├── BackendError                        a backend was asked and did not answer
     │   ├── ConnectionFailed                no connection, or lost before the reply was whole
     │   ├── AttemptTimedOut (TimeoutError)  one attempt took longer than ``timeout``
+    │   ├── CircuitOpen                     left alone for a while after several failures in a row
     │   ├── UnreadableReply                 the answer is not what the API documents
     │   ├── StreamBroken                    a reply stopped half-way; ``partial_text`` holds what came
     │   └── RefusedByServer                 an HTTP status other than success
@@ -54,6 +55,7 @@ __all__ = [
     "AuthenticationFailed",
     "BackendError",
     "BadRequest",
+    "CircuitOpen",
     "ConfigurationError",
     "ConnectionFailed",
     "ContextOverflow",
@@ -189,6 +191,10 @@ class AttemptTimedOut(BackendError, TimeoutError):
     def __init__(self, message: str, *, sent: bool = False) -> None:
         super().__init__(message)
         self.sent = sent
+
+
+class CircuitOpen(BackendError):
+    """The backend failed several times in a row and is left alone for a while. It was not asked."""
 
 
 class UnreadableReply(BackendError):

@@ -344,6 +344,10 @@ class Reply:
             "degraded": self.degraded,
             "confidence": self.confidence,
             "fallback_from": [{"backend": a.backend, "reason": a.reason} for a in self.fallback_from],
+            "attempts": [
+                {"backend": a.backend, "seconds": round(a.seconds, 6), "reason": a.reason}
+                for a in self.attempts
+            ],
             "cost_usd": None if self.cost_usd is None else f"{self.cost_usd:f}",
             "request_id": self.request_id,
             "adjustments": list(self.adjustments),

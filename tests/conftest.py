@@ -1,7 +1,8 @@
 """What every test finds: the API server, cleared; a clean environment; no way to the internet.
 
-Tests of an engine that an extra installs carry ``@pytest.mark.engine("rapidocr")``. They are skipped where the
-engine is missing, and fail instead where ``FIRELLAVA_REQUIRE_ENGINES`` is set, as in continuous integration.
+Tests of an engine that an extra installs carry ``@pytest.mark.engine("rapidocr")``. They are skipped where
+the engine is missing, and fail instead where ``FIRELLAVA_REQUIRE_ENGINES`` is set, as in continuous
+integration.
 """
 
 import ipaddress
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from firellava.routing import notices
+from firellava.routing.breaker import breaker_of
 from tests.api_server import ApiServer
 
 _ENGINES = {"rapidocr": ("rapidocr", "onnxruntime"), "transformers": ("transformers", "torch")}
@@ -54,6 +57,13 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("FIREWORKS_", "FIRELLAVA_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _closed_circuits() -> None:
+    """Breakers are shared in the process; what one test broke is nothing to the next."""
+    breaker_of.cache_clear()
+    notices.forget()
 
 
 @pytest.fixture(autouse=True)

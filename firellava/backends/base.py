@@ -88,6 +88,11 @@ class Backend(BaseModel, ABC):
         """The name that replies, attempts and errors carry, such as ``fireworks:firellava-13b``."""
 
     @property
+    def is_local(self) -> bool:
+        """Whether asking it sends nothing off this machine."""
+        return False
+
+    @property
     @abstractmethod
     def model_card(self) -> ModelCard:
         """What is known about the model behind it."""
@@ -115,6 +120,11 @@ class Backend(BaseModel, ABC):
 
 class InProcessBackend(Backend):
     """A backend that computes here instead of asking a server; asynchronous callers wait on a thread."""
+
+    @property
+    def is_local(self) -> bool:
+        """It computes in this process."""
+        return True
 
     def cost(self, usage: Usage | None) -> Decimal:  # noqa: ARG002 - tokens are free here
         """Nothing: no one is paid."""

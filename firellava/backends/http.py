@@ -103,11 +103,6 @@ class HTTPBackend(Backend):
             )
         return parts.geturl().rstrip("/")
 
-    @property
-    def is_local(self) -> bool:
-        """Whether the server is on this machine."""
-        return is_loopback(self.base_url)
-
     def __getstate__(self) -> dict[Any, Any]:
         """What is pickled: everything but the key."""
         state = super().__getstate__()

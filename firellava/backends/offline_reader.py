@@ -13,7 +13,7 @@ from firellava.errors import UnsupportedCapability
 from firellava.images import decode_image
 from firellava.messages import ReplyChunk
 from firellava.models import Capabilities, ImageLimits, ModelCard
-from firellava.reader import answer, last_question
+from firellava.reader import answer
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -62,6 +62,6 @@ class OfflineReader(InProcessBackend):
             )
         images = [decode_image(part.source, max_side=self.max_side) for part in request.images]
         users = [message.text for message in request.messages if message.role == "user" and message.text]
-        found = answer(last_question(users[-1]) if users else "", images)
+        found = answer(users[-1] if users else "", images)
         yield ReplyChunk(text=found.text, finish_reason="stop")
         yield ReplyChunk(model="offline-reader", confidence=found.confidence, last=True)

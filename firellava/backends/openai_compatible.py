@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator, model_validator
 
-from firellava.backends.http import HTTPBackend
+from firellava.backends.http import HTTPBackend, is_loopback
 from firellava.errors import ConfigurationError
 from firellava.models import Capabilities, ImageLimits, ModelCard, model_card
 
@@ -82,6 +82,11 @@ class OpenAICompatibleBackend(HTTPBackend):
                 "Use https, or leave api_key= out."
             )
         return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine."""
+        return is_loopback(self.base_url)
 
     @property
     def label(self) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from firellava.errors import AttemptTimedOut, BackendError, ConnectionFailed, FireLLaVAError, StreamBroken
 from firellava.messages import ReplyChunk
 from firellava.replies import ReplyBuilder
+from firellava.routing.notices import notice
 from firellava.routing.policy import Deliver, Ended, Failed, Opened, Sleep, Woke
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def drive(
                 replies = ask(action)
                 pulled = _pull(replies)
                 action = route.send(_first(pulled, action.backend))
+        notice(action)
         builder = ReplyBuilder(request, action)
         try:
             while isinstance(pulled, ReplyChunk):
@@ -85,6 +87,7 @@ async def adrive(
                 pulled = await _apull(replies, action.seconds)
                 end_by = action.end_by
                 action = route.send(_first(pulled, action.backend))
+        notice(action)
         builder = ReplyBuilder(request, action)
         try:
             while isinstance(pulled, ReplyChunk):

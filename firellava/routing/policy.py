@@ -7,6 +7,10 @@ out, synchronously and asynchronously; a test can do the same with plain ``.send
 Once a backend's first piece has arrived the policy yields `Deliver` and only waits for `Ended`: pieces never
 pass through it, so a stream cannot be retried or switched after its first piece, by construction.
 
+A backend whose circuit breaker is open is passed over where another one stands behind it; the last one is
+always asked. An attempt's outcome is settled with the breaker exactly once: when it fails before its first
+piece, or when `Ended` comes.
+
 Rules and their sources: the API's documentation says which statuses are worth another attempt (500 is not);
 a request whose answer did not come in time may have been billed already, so it is not sent again to the same
 backend.
@@ -14,14 +18,17 @@ backend.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from firellava.errors import (
     AllBackendsFailed,
     AttemptTimedOut,
+    CircuitOpen,
     ConnectionFailed,
     DeadlineExceeded,
+    LimitExceeded,
     MissingKey,
     RateLimited,
     RefusedByServer,
@@ -30,6 +37,7 @@ from firellava.errors import (
     UnsupportedCapability,
 )
 from firellava.messages import Attempt
+from firellava.routing.breaker import breaker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -37,8 +45,10 @@ if TYPE_CHECKING:
     from firellava.backends.base import Backend
     from firellava.errors import FireLLaVAError
     from firellava.messages import Usage
+    from firellava.routing.breaker import Breaker, Permit
 
 __all__ = [
+    "FALLBACK_REASONS",
     "Action",
     "Deliver",
     "Ended",
@@ -50,7 +60,6 @@ __all__ = [
     "Sleep",
     "Timing",
     "Woke",
-    "is_reason_to_fall_back",
     "is_worth_another_attempt",
     "route",
 ]
@@ -147,26 +156,32 @@ def is_worth_another_attempt(error: FireLLaVAError) -> bool:
     return isinstance(error, ConnectionFailed | AttemptTimedOut) and not error.sent
 
 
-def is_reason_to_fall_back(error: FireLLaVAError) -> bool:
-    """Whether the next backend is asked instead of raising this.
+FALLBACK_REASONS: tuple[type[FireLLaVAError], ...] = (
+    MissingKey,
+    ConnectionFailed,
+    AttemptTimedOut,
+    CircuitOpen,
+    UnreadableReply,
+    RateLimited,
+    ServerFailed,
+    UnsupportedCapability,
+    LimitExceeded,
+)
+"""The failures for which the next backend is asked. The others are raised: a refused key, account, model or
+request would only be hidden behind another model. A backend that cannot do what was asked, or takes less than
+was given, is passed over."""
 
-    A refused key, account, model or request is raised: hiding it behind another model would hide the
-    mistake. A backend that cannot do what was asked is passed over.
-    """
-    reasons = (
-        MissingKey,
-        ConnectionFailed,
-        AttemptTimedOut,
-        UnreadableReply,
-        RateLimited,
-        ServerFailed,
-        UnsupportedCapability,
-    )
-    return isinstance(error, reasons)
+_SIGNS_OF_TROUBLE = (ConnectionFailed, AttemptTimedOut, UnreadableReply, RateLimited, ServerFailed)
 
 
 def route(
-    backends: Sequence[Backend], timing: Timing, *, now: float, jitter: Callable[[], float]
+    backends: Sequence[Backend],
+    timing: Timing,
+    *,
+    now: float,
+    jitter: Callable[[], float],
+    breaker_of: Callable[[Backend], Breaker] = breaker_of,
+    fallback_on: tuple[type[FireLLaVAError], ...] = FALLBACK_REASONS,
 ) -> Generator[Action, Event, None]:
     """Yield what to do to get one request answered.
 
@@ -175,6 +190,8 @@ def route(
         timing: how long and how often.
         now: the time at which the call began, in seconds of the clock that events will carry.
         jitter: gives numbers from 0 to 1 that spread retries of many callers over time.
+        breaker_of: the breaker of each backend.
+        fallback_on: the failures for which the next backend is asked.
 
     Raises:
         FireLLaVAError: the one backend's own error, `AllBackendsFailed` when several were asked, or
@@ -182,32 +199,59 @@ def route(
     """
     end_by = None if timing.deadline is None else now + timing.deadline
     attempts: list[Attempt] = []
+    error: FireLLaVAError
     for position, backend in enumerate(backends):
         waiting = len(backends) - position
-        retries = 0
-        while True:
+        breaker = breaker_of(backend)
+        for retries in itertools.count():
             left = None if end_by is None else end_by - now
             if left is not None and left <= 0:
                 raise _deadline_exceeded(timing, attempts)
-            event = yield Open(backend, _share(timing.timeout, left, waiting), end_by)
-            started, now = now, event.at
-            if not isinstance(event, Failed):
-                attempts.append(Attempt(backend.label, now - started))
-                yield Deliver(backend, tuple(attempts))
+            permit = breaker.permit(now)
+            if permit is None and waiting > 1:
+                error = CircuitOpen(
+                    f"{backend.label} failed several times in a row and is left alone for a while."
+                )
+                attempts.append(Attempt(backend.label, 0.0, error))
+                break
+            opening = Open(backend, _share(timing.timeout, left, waiting), end_by)
+            failed = yield from _ask(opening, attempts, now, breaker, permit)
+            if failed is None:
                 return
-            error = event.error
-            attempts.append(Attempt(backend.label, now - started, error))
+            error, now = failed.error, failed.at
             pause = _pause(error, timing, retries, jitter)
             left = None if end_by is None else end_by - now
             if pause is None or (left is not None and pause >= left / waiting):
                 break
-            retries += 1
             now = (yield Sleep(pause)).at
-        if not is_reason_to_fall_back(error):
+        if not isinstance(error, fallback_on):
             break
     if end_by is not None and now >= end_by and isinstance(error, AttemptTimedOut):
         raise _deadline_exceeded(timing, attempts)
     raise error if position == 0 else AllBackendsFailed(f"No backend answered. {_told(attempts)}", attempts)
+
+
+def _ask(
+    opening: Open, attempts: list[Attempt], now: float, breaker: Breaker, permit: Permit | None
+) -> Generator[Action, Event, Failed | None]:
+    """One attempt, to its failure, which is returned, or to the end of its reply."""
+    label = opening.backend.label
+    try:
+        event = yield opening
+        if isinstance(event, Failed):
+            attempts.append(Attempt(label, event.at - now, event.error))
+            if permit is not None and isinstance(event.error, _SIGNS_OF_TROUBLE):
+                breaker.failed(permit, event.at, getattr(event.error, "retry_after", None))
+            return event
+        attempts.append(Attempt(label, event.at - now))
+        ended = yield Deliver(opening.backend, tuple(attempts))
+        if permit is not None and isinstance(ended, Ended):
+            breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
+        return None
+    finally:
+        # Where nothing was reported (the caller gave up, the request was at fault) another may probe.
+        if permit is not None:
+            breaker.ignored(permit)
 
 
 def _share(timeout: float | None, left: float | None, waiting: int) -> float | None:
