@@ -42,7 +42,7 @@ def by_langchain(picture: Path, question: str) -> str:
 def by_llama_index(picture: Path, question: str) -> str:
     """The answer of a LlamaIndex LLM."""
     llm = FireLLaVA(fallback="auto")
-    return llm.complete(question, image_documents=[ImageDocument(image_path=str(picture))]).text
+    return str(llm.complete(question, image_documents=[ImageDocument(image_path=str(picture))]))
 
 
 def main() -> None:
