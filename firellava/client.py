@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from firellava.models import Fit, ModelCard
     from firellava.routing.policy import Action, Event, Open
 
-__all__ = ["Fallback", "VisionClient"]
+__all__ = ["Fallback", "VisionClient", "error_names"]
 
 Fallback: TypeAlias = Backend | Sequence[Backend] | Literal["auto"] | None
 """What answers when the first backend cannot; see `VisionClient`."""
@@ -308,6 +308,13 @@ def _error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[Fi
             )
         classes.append(found)
     return tuple(classes)
+
+
+def error_names(kinds: Any) -> Any:  # noqa: ANN401 - whatever the user gave; VisionClient checks it
+    """A ``fallback_on=`` setting with its errors by name, as it is written when it is stored."""
+    if isinstance(kinds, list | tuple):
+        return tuple(kind.__name__ if isinstance(kind, type) else kind for kind in kinds)
+    return kinds
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from firellava import messages as core
 from firellava.client import VisionClient
 from firellava.offload import in_thread
+from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.messages import PROVIDER, ChunkTranslator, to_ai_message, to_core_messages
 from langchain_firellava.settings import CONFIG, FireLLaVASettings
 from langchain_firellava.structured_output import Method, structured
@@ -68,6 +69,13 @@ class ChatFireLLaVA(FireLLaVASettings, BaseChatModel):
         params["ls_provider"] = PROVIDER
         params["ls_model_name"] = kwargs.get("model") or self._model_name
         return params
+
+    def _generate_with_cache(self, *args: Any, **kwargs: Any) -> ChatResult:  # noqa: ANN401 - as the base
+        return super(ChatFireLLaVA, keeping_no_degraded_answers(self))._generate_with_cache(*args, **kwargs)
+
+    async def _agenerate_with_cache(self, *args: Any, **kwargs: Any) -> ChatResult:  # noqa: ANN401 - as the base
+        model = keeping_no_degraded_answers(self)
+        return await super(ChatFireLLaVA, model)._agenerate_with_cache(*args, **kwargs)
 
     def _generate(
         self,

@@ -15,6 +15,7 @@ from firellava import messages as core
 from firellava.client import VisionClient
 from firellava.images import ImageSource
 from firellava.wire.completions import prompt_message
+from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.images import BlockInput, image_source
 from langchain_firellava.messages import PROVIDER, metadata_of, usage_of
 from langchain_firellava.settings import CONFIG, FireLLaVASettings
@@ -74,7 +75,9 @@ class FireLLaVACompletions(FireLLaVASettings, BaseLLM):
     def _beside_cache(self, kwargs: dict[str, Any]) -> Self:
         # The cache key of BaseLLM leaves a call's own arguments out: another image under the same prompt
         # would get this image's answer.
-        return self.model_copy(update={"cache": False}) if kwargs.keys() - _OF_THE_RUN else self
+        if kwargs.keys() - _OF_THE_RUN:
+            return self.model_copy(update={"cache": False})
+        return keeping_no_degraded_answers(self)
 
     def _generate(
         self,

@@ -24,7 +24,7 @@ from pydantic import (
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.kinds import revive_backends
-from firellava.client import VisionClient
+from firellava.client import VisionClient, error_names
 from firellava.errors import ConfigurationError
 from firellava.messages import explain
 from firellava.models import Fit, ModelCard, expand_model_name
@@ -41,6 +41,8 @@ _CLIENT = (
     "timeout",
     "deadline",
     "max_retries",
+    "local_only",
+    "fallback_on",
     "fit",
     "image_roots",
     "describe_metadata",
@@ -85,6 +87,8 @@ class FireLLaVASettings(Serializable):
         timeout: seconds for one attempt.
         deadline: seconds for all attempts of all backends together.
         max_retries: further attempts of the same backend.
+        local_only: ask nothing but this machine, ever.
+        fallback_on: the errors, as classes or by name, for which the next backend is asked.
         fit: how images are made to fit, where the model card is not to decide.
         image_roots: folders from which images may be read.
         describe_metadata: names of EXIF tags to tell the model as text.
@@ -115,6 +119,8 @@ class FireLLaVASettings(Serializable):
     timeout: float | None = 60.0
     deadline: float | None = None
     max_retries: int = 2
+    local_only: bool = False
+    fallback_on: Annotated[tuple[str, ...] | None, BeforeValidator(error_names)] = None
     fit: Fit | None = None
     image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_paths)] = None
     describe_metadata: tuple[str, ...] = ()

@@ -67,6 +67,8 @@ class FireLLaVA(FireLLaVASettings):
             between pieces.
         deadline: seconds for all attempts of all backends together.
         max_retries: further attempts of the same backend, where another one makes sense.
+        local_only: ask nothing but this machine, ever.
+        fallback_on: the errors, as classes or by name, for which the next backend is asked.
         fit: how images are made to fit, where the model card is not to decide.
         image_roots: folders from which images may be read; anywhere by default. Set it wherever messages or
             stored nodes come from others: a block that came through JSON looks like the developer's own.

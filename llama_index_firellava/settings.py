@@ -21,7 +21,7 @@ from pydantic import (
 
 from firellava import Backend, FireworksBackend, ModelCard, Parameters, VisionClient
 from firellava.backends.kinds import revive_backends
-from firellava.client import Fallback  # noqa: TC001 - pydantic reads annotations at run time
+from firellava.client import Fallback, error_names
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class FireLLaVASettings(FunctionCallingLLM):
     timeout: float | None = 60.0
     deadline: float | None = None
     max_retries: int = 2
+    local_only: bool = False
+    fallback_on: Annotated[tuple[str, ...] | None, BeforeValidator(error_names)] = None
     fit: Fit | None = None
     image_roots: tuple[Annotated[str, BeforeValidator(_path_text)], ...] | None = None
     describe_metadata: tuple[str, ...] = ()
@@ -105,6 +107,8 @@ class FireLLaVASettings(FunctionCallingLLM):
             timeout=self.timeout,
             deadline=self.deadline,
             max_retries=self.max_retries,
+            local_only=self.local_only,
+            fallback_on=self.fallback_on,
             fit=self.fit,
             image_roots=self.image_roots,
             describe_metadata=self.describe_metadata,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["forget", "notice"]
 
 _logger = logging.getLogger("firellava")
+# Without a handler of the application's, Python would print warnings of ours to standard error.
+_logger.addHandler(logging.NullHandler())
 _lock = threading.Lock()
 _replaced: set[str] = set()
 
