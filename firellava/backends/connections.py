@@ -15,12 +15,13 @@ import atexit
 import os
 import threading
 import time
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 import httpcore
 import httpx
+
+from firellava.tls import tls_context
 
 if TYPE_CHECKING:
     import ssl
@@ -185,11 +186,6 @@ class _LimitedAsyncBackend(httpcore.AsyncNetworkBackend):
         await self._backend.sleep(seconds)
 
 
-@cache
-def _tls_context() -> ssl.SSLContext:
-    return httpx.create_ssl_context()
-
-
 def _limit(client: httpx.Client | httpx.AsyncClient, backend: type[Any]) -> None:
     # httpx passes no network backend on to httpcore, and with a transport of our own it would forget the
     # proxies of the environment: so the backends of the transports it made are wrapped in place.
@@ -211,7 +207,7 @@ def shared_client() -> httpx.Client:
     global _client  # noqa: PLW0603 - one per process is the point
     with _lock:
         if _client is None:
-            _client = httpx.Client(verify=_tls_context(), limits=_LIMITS)
+            _client = httpx.Client(verify=tls_context(), limits=_LIMITS)
             _limit(_client, _LimitedBackend)
         return _client
 
@@ -221,7 +217,7 @@ async def shared_async_client() -> httpx.AsyncClient:
     loop = asyncio.get_running_loop()
     held = _async_clients.get(loop)
     if held is None:
-        client = httpx.AsyncClient(verify=_tls_context(), limits=_LIMITS)
+        client = httpx.AsyncClient(verify=tls_context(), limits=_LIMITS)
         _limit(client, _LimitedAsyncBackend)
         keeper = _close_with_loop(client, loop)
         held = _async_clients[loop] = (client, keeper)

@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, field_validator, model_serializer
 
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.connections import TimeLimit, shared_async_client, shared_client
-from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed, UnsupportedCapability
+from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed
 from firellava.images import PreparedImage, prepare_image
 from firellava.limits import check_images, check_request
 from firellava.offload import in_thread
@@ -191,6 +191,8 @@ class HTTPBackend(Backend):
     def _call(self, request: Request, context: AttemptContext) -> _Call:
         card = self.model_card
         check_request(request, card)
+        if not card.capabilities.image_urls:
+            request = self.inlined(request, context)
         images = [self._image(part.source, card, context) for part in request.images]
         check_images(images, card)
         adjustments = tuple(
@@ -207,13 +209,7 @@ class HTTPBackend(Backend):
 
     @staticmethod
     def _image(source: ImageSource, card: ModelCard, context: AttemptContext) -> PreparedImage | str:
-        if source.url is None:
-            return prepare_image(source, card, fit=context.fit)
-        if not card.capabilities.image_urls:
-            raise UnsupportedCapability(
-                f"{card.name} takes no image URLs: download the image and send its bytes."
-            )
-        return source.url
+        return source.url or prepare_image(source, card, fit=context.fit)
 
     def _refusal(self, response: httpx.Response, body: bytes) -> RefusedByServer:
         advice = self._unknown_model_advice()

@@ -52,15 +52,13 @@ class OfflineReader(InProcessBackend):
 
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
         """Read the images and answer the last question, in one piece; see `Backend.replies`."""
-        del context  # reading cannot be interrupted
         parameters = request.parameters
         if parameters.tools or parameters.response_format:
             raise UnsupportedCapability("The offline reader calls no tools and fills in no schema.")
-        if any(part.source.url for part in request.images):
-            raise UnsupportedCapability(
-                "The offline reader downloads nothing: give the image as a file or as bytes instead of a URL."
-            )
-        images = [decode_image(part.source, max_side=self.max_side) for part in request.images]
+        images = [
+            decode_image(part.source, max_side=self.max_side)
+            for part in self.inlined(request, context).images
+        ]
         users = [message.text for message in request.messages if message.role == "user" and message.text]
         found = answer(users[-1] if users else "", images)
         yield ReplyChunk(text=found.text, finish_reason="stop")

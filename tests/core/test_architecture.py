@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "firellava": CORE,
     "firellava.cli": {"orjson", "rich", "typer"},
     "firellava.images": {"PIL", "orjson"},
+    "firellava.images.fetch": {"httpcore", "httpx"},
+    "firellava.images.fetch_policy": {"httpx"},
     "firellava.reader": {"PIL", "numpy", "rapidocr"},
     "firellava.routing": set(),
     "firellava.wire": {"orjson"},

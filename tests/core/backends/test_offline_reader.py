@@ -62,12 +62,12 @@ def test_it_answers_where_there_is_no_key_and_the_reply_says_why(fallback: objec
 
 
 def test_it_is_passed_over_where_it_cannot_do_what_was_asked(reader: VisionClient) -> None:
-    with pytest.raises(UnsupportedCapability, match="downloads nothing"):
-        reader.ask("What is this?", "https://example.com/cat.jpg")
     with pytest.raises(UnsupportedCapability, match="schema"):
         reader.ask("What is the total?", RECEIPT, response_format={"type": "json_object"})
-    with pytest.raises(AllBackendsFailed, match="downloads nothing"):
-        VisionClient(fallback="auto").ask("What is this?", "https://example.com/cat.jpg")
+    with pytest.raises(AllBackendsFailed, match="schema"):
+        VisionClient(fallback="auto").ask(
+            "What is the total?", RECEIPT, response_format={"type": "json_object"}
+        )
 
 
 def test_a_question_without_an_image_is_declined(reader: VisionClient) -> None:
