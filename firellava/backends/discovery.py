@@ -1,18 +1,10 @@
 """What can answer on this machine: servers that run here, models that were configured, the offline reader.
 
-`discover_local` looks and reports. ``fallback="auto"`` uses what it finds (`automatic_fallbacks`): one search at
-a time for the whole process, in a thread of its own, whose result holds for half a minute.
+`discover_local` looks and reports. ``fallback="auto"`` uses what it finds (`automatic_fallbacks`): one search
+at a time for the whole process, in a thread of its own, whose result holds for half a minute.
 
-Settings, all from the environment:
-
-- ``FIRELLAVA_LOCAL_URL``: a model server, on this machine or another that you trust with your images.
-- ``FIRELLAVA_LOCAL_PORTS``: where to look for servers on 127.0.0.1, separated by commas; an empty text looks
-  nowhere. Default: where the well-known servers listen (`WELL_KNOWN_PORTS`).
-- ``FIRELLAVA_LOCAL_MODEL`` and ``FIRELLAVA_LOCAL_MMPROJ``: a GGUF model and its vision projector.
-- ``FIRELLAVA_LOCAL_CHECKPOINT``: the folder of a transformers checkpoint.
-
-A malformed setting is an error. What is merely not there now (a server that is down, a file or a package that
-is missing) is passed over, told in the report, and logged once.
+Where to look is in `local_settings`. A malformed setting is an error. What is merely not there now (a server
+that is down, a file or a package that is missing) is passed over, told in the report, and logged once.
 """
 
 from __future__ import annotations
@@ -23,40 +15,32 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
-from urllib.parse import urlsplit
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
 
 from firellava.backends.llama_cpp import LlamaCppBackend
 from firellava.backends.local_servers import FoundServer, look_at
+from firellava.backends.local_settings import LocalSettings
 from firellava.backends.offline_reader import OfflineReader
-from firellava.backends.openai_compatible import OpenAICompatibleBackend
 from firellava.backends.transformers import TransformersBackend
-from firellava.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
+    from pathlib import Path
 
     from firellava.backends.base import Backend
 
 __all__ = [
-    "WELL_KNOWN_PORTS",
     "ConfiguredModel",
     "Discovery",
     "Installation",
-    "LocalSettings",
     "automatic_fallbacks",
     "automatic_fallbacks_async",
     "discover_local",
 ]
-
-WELL_KNOWN_PORTS: Final[Mapping[int, str]] = MappingProxyType(
-    {11434: "Ollama", 1234: "LM Studio", 8080: "llama-server", 8000: "vLLM", 30000: "SGLang"}
-)
-"""Where model servers listen unless they are told otherwise, in the order in which they are preferred."""
 
 SECONDS: Final = 0.8
 """For one server to say what it is and has. All are asked at the same time."""
@@ -68,90 +52,45 @@ _logger = logging.getLogger("firellava")
 
 
 @dataclass(frozen=True, slots=True)
-class LocalSettings:
-    """Where to look.
-
-    Attributes:
-        url: the base URL of a server, with its ``/v1``; or None.
-        ports: of this machine.
-        model_path: a GGUF model, or None.
-        mmproj_path: its vision projector, or None.
-        checkpoint_path: the folder of a transformers checkpoint, or None.
-    """
-
-    url: str | None = None
-    ports: tuple[int, ...] = tuple(WELL_KNOWN_PORTS)
-    model_path: Path | None = None
-    mmproj_path: Path | None = None
-    checkpoint_path: Path | None = None
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """The settings that this module's own text lists.
-
-        Raises:
-            ConfigurationError: one of them is malformed.
-        """
-        return cls(
-            _url(os.environ.get("FIRELLAVA_LOCAL_URL")),
-            _ports(os.environ.get("FIRELLAVA_LOCAL_PORTS")),
-            _path(os.environ.get("FIRELLAVA_LOCAL_MODEL")),
-            _path(os.environ.get("FIRELLAVA_LOCAL_MMPROJ")),
-            _path(os.environ.get("FIRELLAVA_LOCAL_CHECKPOINT")),
-        )
-
-    @property
-    def addresses(self) -> dict[str, str]:
-        """The base URLs to ask and what each port hints at, the configured one first, none twice."""
-        kinds = {f"http://127.0.0.1:{port}/v1": WELL_KNOWN_PORTS.get(port, "a server") for port in self.ports}
-        if self.url is None:
-            return kinds
-        port = urlsplit(self.url).port
-        same = self.url.replace("//localhost:", "//127.0.0.1:")
-        kinds.pop(same, None)
-        return {self.url: WELL_KNOWN_PORTS.get(port or 0, "a server"), **kinds}
-
-
-def _url(text: str | None) -> str | None:
-    if not text:
-        return None
-    try:
-        return OpenAICompatibleBackend(base_url=text, model="any").base_url
-    except ConfigurationError as error:
-        raise ConfigurationError(f"FIRELLAVA_LOCAL_URL: {error}") from None
-
-
-def _ports(text: str | None) -> tuple[int, ...]:
-    if text is None:
-        return tuple(WELL_KNOWN_PORTS)
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(word.isascii() and word.isdecimal() and 0 < int(word) < 1 << 16 for word in words):
-        raise ConfigurationError("FIRELLAVA_LOCAL_PORTS: ports are numbers separated by commas: 11434,8080.")
-    return tuple(dict.fromkeys(map(int, words)))
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser().absolute() if text else None
-
-
-@dataclass(frozen=True, slots=True)
 class Installation:
     """Whether an engine is installed.
 
     Attributes:
         engine: its name.
         extra: the extra of this distribution that brings it.
-        versions: of the packages it needs; None for one that is missing.
+        packages: what it needs, by the names they are imported and installed under.
+        missing: those that are not there.
     """
 
     engine: str
     extra: str
-    versions: Mapping[str, str | None]
+    packages: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @classmethod
+    def of(cls, engine: str, extra: str, *packages: str) -> Installation:
+        """Look for the packages, without importing them."""
+        missing = tuple(package for package in packages if find_spec(package) is None)
+        return cls(engine, extra, packages, missing)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every package is there."""
-        return None not in self.versions.values()
+    def problem(self) -> str | None:
+        """What to install, or None."""
+        if not self.missing:
+            return None
+        return f'{self.engine} is not installed: pip install "firellava[{self.extra}]"'
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the packages that are there."""
+        return {package: _version(package) for package in self.packages if package not in self.missing}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "of unknown version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +131,7 @@ class Discovery:
         """What can be asked, in the order in which it should be."""
         served = (server.backend for server in self.servers)
         in_process = (model.backend for model in self.models if model.problem is None)
-        reader = (OfflineReader(),) if self.offline_reader.is_complete else ()
+        reader = () if self.offline_reader.missing else (OfflineReader(),)
         return (*(backend for backend in served if backend is not None), *in_process, *reader)
 
     @property
@@ -243,21 +182,28 @@ def automatic_fallbacks(seconds: float | None = None) -> tuple[Backend, ...]:
 async def automatic_fallbacks_async(seconds: float | None = None) -> tuple[Backend, ...]:
     """The asynchronous twin of `automatic_fallbacks`; the event loop is never held up."""
     search = _latest_search()
-    if not search.found.done():
-        await asyncio.wait([asyncio.wrap_future(search.found)], timeout=seconds)
-    return automatic_fallbacks(0)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            return (await asyncio.wrap_future(search.found)).backends
+    return _report(search.settings, ()).backends
 
 
 class _Search:
-    """One search for servers, on a thread of its own, so that callers with and without an event loop can wait."""
+    """One search for servers. It has a thread of its own, so that anyone can wait for it, or stop waiting."""
 
-    def __init__(self, settings: LocalSettings, seconds: float) -> None:
+    def __init__(
+        self,
+        settings: LocalSettings,
+        seconds: float,
+        announce: Callable[[Discovery], None] = lambda _: None,
+    ) -> None:
         self.settings = settings
+        self._announce = announce
         self.fresh_until = time.monotonic() + FRESH_SECONDS
         self.found: Future[Discovery] = Future()
         # Nobody who stops waiting can cancel it for the others.
         self.found.set_running_or_notify_cancel()
-        threading.Thread(target=self._run, args=(seconds,), name="firellava discovery", daemon=True).start()
+        threading.Thread(target=self._run, args=(seconds,), name="firellava-discovery", daemon=True).start()
 
     def _run(self, seconds: float) -> None:
         try:
@@ -273,8 +219,10 @@ class _Search:
                 for url, kind in self.settings.addresses.items()
             )
         )
+        report = _report(self.settings, tuple(servers))
+        self._announce(report)
         # Told before the event loop is closed, which waits for a name that is still being resolved.
-        self.found.set_result(_report(self.settings, tuple(servers)))
+        self.found.set_result(report)
 
 
 _lock = threading.Lock()
@@ -288,21 +236,17 @@ def _latest_search() -> _Search:
     settings = LocalSettings.from_environment()
     with _lock:
         if _search is None or _search.settings != settings or time.monotonic() >= _search.fresh_until:
-            _search = _Search(settings, SECONDS)
-            _search.found.add_done_callback(_log_problems)
+            _search = _Search(settings, SECONDS, _log_problems)
         return _search
 
 
-def _log_problems(found: Future[Discovery]) -> None:
+def _log_problems(report: Discovery) -> None:
     """Log what is configured and cannot be used: once, until that changes."""
     global _told  # noqa: PLW0603 - one per process is the point
-    if found.exception() is not None:
-        return
-    problems = found.result().problems
-    if problems != _told:
-        for problem in problems:
+    if report.problems != _told:
+        for problem in report.problems:
             _logger.warning("fallback='auto' passes over %s", problem)
-    _told = problems
+    _told = report.problems
 
 
 def _forget() -> None:
@@ -317,36 +261,19 @@ if hasattr(os, "register_at_fork"):
 
 
 def _report(settings: LocalSettings, servers: tuple[FoundServer, ...]) -> Discovery:
-    llama_cpp = _installation("llama.cpp", "llama-cpp", "xllamacpp")
-    transformers = _installation("transformers", "transformers", "transformers", "torch")
-    reader = _installation("offline reader", "ocr", "rapidocr", "onnxruntime", "numpy")
+    llama_cpp = Installation.of("llama.cpp", "llama-cpp", "xllamacpp")
+    transformers = Installation.of("transformers", "transformers", "transformers", "torch")
+    reader = Installation.of("the offline reader", "ocr", "rapidocr", "onnxruntime")
     models = []
     if settings.model_path is not None:
         gguf = LlamaCppBackend(model_path=settings.model_path, mmproj_path=settings.mmproj_path)
-        problem = _gguf_problem(settings.model_path, settings.mmproj_path) or _missing(llama_cpp)
+        problem = _gguf_problem(gguf.model_path, gguf.mmproj_path) or llama_cpp.problem
         models.append(ConfiguredModel("FIRELLAVA_LOCAL_MODEL", gguf, problem))
     if settings.checkpoint_path is not None:
         checkpoint = TransformersBackend(checkpoint_path=settings.checkpoint_path)
-        problem = _checkpoint_problem(settings.checkpoint_path) or _missing(transformers)
+        problem = _checkpoint_problem(checkpoint.checkpoint_path) or transformers.problem
         models.append(ConfiguredModel("FIRELLAVA_LOCAL_CHECKPOINT", checkpoint, problem))
     return Discovery(servers, tuple(models), llama_cpp, transformers, reader)
-
-
-def _installation(engine: str, extra: str, *packages: str) -> Installation:
-    return Installation(engine, extra, MappingProxyType({name: _version(name) for name in packages}))
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _missing(installation: Installation) -> str | None:
-    if installation.is_complete:
-        return None
-    return f'{installation.engine} is not installed: pip install "firellava[{installation.extra}]"'
 
 
 def _gguf_problem(model: Path, mmproj: Path | None) -> str | None:
@@ -354,7 +281,7 @@ def _gguf_problem(model: Path, mmproj: Path | None) -> str | None:
         return f"there is no file {model}"
     if mmproj is None:
         return "the model sees no images without its vision projector: set FIRELLAVA_LOCAL_MMPROJ"
-    return None if mmproj.is_file() else f"FIRELLAVA_LOCAL_MMPROJ: there is no file {mmproj}"
+    return None if mmproj.is_file() else f"there is no vision projector {mmproj}"
 
 
 def _checkpoint_problem(folder: Path) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from firellava.cli.ask import ask
+from firellava.cli.doctor import doctor
 from firellava.version import __version__
 
 __all__ = ["app"]
@@ -36,3 +37,4 @@ def firellava(
 
 
 app.command()(ask)
+app.command()(doctor)

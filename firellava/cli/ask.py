@@ -73,7 +73,7 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
         with warnings.catch_warnings(record=True) as noted:
             warnings.simplefilter("always", SeveralImagesWarning)
             chunks = client.stream(messages, temperature=temperature, max_tokens=max_tokens)
-            reply = _show(chunks, client.backends[0].label, quiet=as_json)
+            reply = _show(chunks, client.model_card.name, quiet=as_json)
         if as_json:
             typer.echo(orjson.dumps(_as_json(reply), option=orjson.OPT_INDENT_2).decode())
         else:
