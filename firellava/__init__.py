@@ -10,8 +10,12 @@ This package knows no framework; `langchain_firellava` and `llama_index_firellav
 """
 
 from firellava.backends.base import Backend
+from firellava.backends.discovery import discover_local
 from firellava.backends.fireworks import FireworksBackend
+from firellava.backends.llama_cpp import LlamaCppBackend
 from firellava.backends.offline_reader import OfflineReader
+from firellava.backends.openai_compatible import OpenAICompatibleBackend
+from firellava.backends.transformers import TransformersBackend
 from firellava.client import VisionClient
 from firellava.errors import FireLLaVAError
 from firellava.images import ImageSource, PreparedImage, prepare_image
@@ -39,9 +43,11 @@ __all__ = [
     "FireworksBackend",
     "ImagePart",
     "ImageSource",
+    "LlamaCppBackend",
     "Message",
     "ModelCard",
     "OfflineReader",
+    "OpenAICompatibleBackend",
     "Parameters",
     "PreparedImage",
     "Reply",
@@ -49,9 +55,11 @@ __all__ = [
     "SeveralImagesWarning",
     "TextPart",
     "ToolCall",
+    "TransformersBackend",
     "Usage",
     "VisionClient",
     "__version__",
+    "discover_local",
     "model_card",
     "prepare_image",
 ]

@@ -4,46 +4,44 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from firellava import errors
+from firellava.backends import engines
 from firellava.backends.base import AttemptContext, Backend
-from firellava.backends.discovery import automatic_fallbacks
-from firellava.backends.fireworks import FireworksBackend
-from firellava.errors import ConfigurationError, FireLLaVAError, InvalidRequest
-from firellava.images import ImageSource, describe_metadata
+from firellava.backends.discovery import automatic_fallbacks, automatic_fallbacks_async
+from firellava.backends.inference import EngineBackend
 from firellava.images.files import as_folders
-from firellava.messages import ImagePart, Message, Parameters, Request, TextPart
 from firellava.offload import in_thread
+from firellava.requests import chat_request, completion_request, load_images, question_message
 from firellava.routing.drive import adrive, drive
+from firellava.routing.events import AUTOMATIC, Automatic
 from firellava.routing.policy import FALLBACK_REASONS, Timing, route
-from firellava.wire.completions import prompt_message
+from firellava.settings import check_fallback, error_classes, first_backend, tag_names
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Generator, Iterable
+    from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 
     import httpx
     from pydantic import SecretStr
 
+    from firellava.errors import FireLLaVAError
     from firellava.images import ImageInput
-    from firellava.messages import Part, Reply, ReplyChunk
+    from firellava.messages import Message, Reply, ReplyChunk, Request
     from firellava.models import Fit, ModelCard
-    from firellava.routing.policy import Action, Event, Open
+    from firellava.routing.events import Action, Event, Open
+    from firellava.settings import Fallback
 
-__all__ = ["Fallback", "VisionClient", "error_names"]
-
-Fallback: TypeAlias = Backend | Sequence[Backend] | Literal["auto"] | None
-"""What answers when the first backend cannot; see `VisionClient`."""
+__all__ = ["VisionClient"]
 
 
 class VisionClient:
     """Asks questions about images, of the API first and of this machine where that is wanted.
 
-    It holds no connection: clients are cheap, can be shared between threads and event loops, and need no
-    closing.
+    Clients are cheap: they hold no connection, can be shared between threads and event loops, and need no
+    closing. Only a model in this process (`LlamaCppBackend`, `TransformersBackend`) takes memory that
+    `close`, or a ``with`` block, gives back before the process ends; it stays while another client wants it.
 
     Long conversations: the API keeps no state, so every image is sent again with every turn. Its makers
     advise URLs instead of inlined images there; URLs are passed through and not downloaded here.
@@ -98,17 +96,17 @@ class VisionClient:
         http_client: httpx.Client | None = None,
         http_async_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._first = _first_backend(backend, card, model=model, api_key=api_key, base_url=base_url)
+        self._first = first_backend(backend, card, model=model, api_key=api_key, base_url=base_url)
         self._fallback = fallback
         self._local_only = local_only
-        self._fallback_on = FALLBACK_REASONS if fallback_on is None else _error_classes(fallback_on)
+        self._fallback_on = FALLBACK_REASONS if fallback_on is None else error_classes(fallback_on)
         self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
         self._image_roots = None if image_roots is None else as_folders(image_roots)
-        self._describe_metadata = _names(describe_metadata)
+        self._describe_metadata = tag_names(describe_metadata)
         self._context = AttemptContext(
             fit=fit, idle_seconds=timeout, http_client=http_client, http_async_client=http_async_client
         )
-        _check_fallback(fallback)
+        check_fallback(fallback)
 
     def __repr__(self) -> str:
         """The backends by their labels; nothing secret."""
@@ -117,19 +115,53 @@ class VisionClient:
         )
         return f"VisionClient({self._first.label!r}, fallback={fallback!r})"
 
+    def __enter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close it."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """The client itself."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Close it, on a thread, since an engine may have to finish its last token."""
+        await in_thread(self.close)
+
+    def close(self) -> None:
+        """Give back the models that only this client had open. A later call opens them again."""
+        engines.release(self)
+
     @property
     def backends(self) -> tuple[Backend, ...]:
-        """The backends in the order in which they are asked."""
-        return tuple(backend for backend in self._configured() if backend.is_local or not self._local_only)
+        """The backends in the order in which they are asked; for ``"auto"`` this machine is searched now."""
+        found: list[Backend] = []
+        for backend in self._order:
+            if not isinstance(backend, Automatic):
+                found.append(backend)
+            else:
+                found += [other for other in self._discover(None) if other not in found]
+        return tuple(found)
 
-    def _configured(self) -> tuple[Backend, ...]:
-        if self._fallback == "auto" or (
-            self._local_only and self._fallback is None and not self._first.is_local
-        ):
-            return (self._first, *(found for found in automatic_fallbacks() if found != self._first))
-        if isinstance(self._fallback, Backend):
-            return (self._first, self._fallback)
-        return (self._first, *(self._fallback or ()))
+    @property
+    def _order(self) -> tuple[Backend | Automatic, ...]:
+        fallback = self._fallback
+        given = (fallback,) if isinstance(fallback, Backend) else fallback or ()
+        configured = [self._first, *(() if fallback == "auto" else cast("Sequence[Backend]", given))]
+        allowed = [backend for backend in configured if backend.is_local or not self._local_only]
+        return (*allowed, AUTOMATIC) if fallback == "auto" or not allowed else tuple(allowed)
+
+    def _discover(self, seconds: float | None) -> tuple[Backend, ...]:
+        return self._allowed(automatic_fallbacks(seconds))
+
+    async def _adiscover(self, seconds: float | None) -> tuple[Backend, ...]:
+        return self._allowed(await automatic_fallbacks_async(seconds))
+
+    def _allowed(self, backends: Iterable[Backend]) -> tuple[Backend, ...]:
+        return tuple(backend for backend in backends if backend.is_local or not self._local_only)
 
     @property
     def model_card(self) -> ModelCard:
@@ -147,11 +179,11 @@ class VisionClient:
         Raises:
             FireLLaVAError: see `firellava.errors`; bad input is refused before anything is sent.
         """
-        return self.chat([_question(question, images)], **parameters)
+        return self.chat([question_message(question, images)], **parameters)
 
     async def aask(self, question: str, *images: ImageInput, **parameters: Any) -> Reply:  # noqa: ANN401
         """The asynchronous twin of `ask`."""
-        return await self.achat([_question(question, images)], **parameters)
+        return await self.achat([question_message(question, images)], **parameters)
 
     def chat(self, messages: Sequence[Message], **parameters: Any) -> Reply:  # noqa: ANN401 - see Parameters
         """Answer a conversation.
@@ -159,11 +191,11 @@ class VisionClient:
         Raises:
             FireLLaVAError: see `firellava.errors`; bad input is refused before anything is sent.
         """
-        return _whole(self._send(_chat_request(messages, parameters, stream=False)))
+        return _whole(self._send(chat_request(messages, parameters, stream=False)))
 
     async def achat(self, messages: Sequence[Message], **parameters: Any) -> Reply:  # noqa: ANN401
         """The asynchronous twin of `chat`."""
-        return await _awhole(self._asend(_chat_request(messages, parameters, stream=False)))
+        return await _awhole(self._asend(chat_request(messages, parameters, stream=False)))
 
     def stream(
         self,
@@ -178,7 +210,7 @@ class VisionClient:
             StreamBroken: the reply broke off; what had come is in ``partial_text``.
             FireLLaVAError: see `firellava.errors`.
         """
-        return self._send(_chat_request(messages, parameters, stream=True))
+        return self._send(chat_request(messages, parameters, stream=True))
 
     def astream(
         self,
@@ -186,7 +218,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> AsyncGenerator[ReplyChunk, None]:
         """The asynchronous twin of `stream`."""
-        return self._asend(_chat_request(messages, parameters, stream=True))
+        return self._asend(chat_request(messages, parameters, stream=True))
 
     def complete(self, prompt: str, images: Sequence[ImageInput] = (), **parameters: Any) -> Reply:  # noqa: ANN401
         """Continue a raw prompt through the completions API.
@@ -200,7 +232,7 @@ class VisionClient:
         Raises:
             FireLLaVAError: see `firellava.errors`; bad input is refused before anything is sent.
         """
-        return _whole(self._send(_completion_request(prompt, images, parameters, stream=False)))
+        return _whole(self._send(completion_request(prompt, images, parameters, stream=False)))
 
     async def acomplete(
         self,
@@ -209,7 +241,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> Reply:
         """The asynchronous twin of `complete`."""
-        return await _awhole(self._asend(_completion_request(prompt, images, parameters, stream=False)))
+        return await _awhole(self._asend(completion_request(prompt, images, parameters, stream=False)))
 
     def stream_complete(
         self,
@@ -218,7 +250,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> Generator[ReplyChunk, None, None]:
         """`complete`, piece by piece."""
-        return self._send(_completion_request(prompt, images, parameters, stream=True))
+        return self._send(completion_request(prompt, images, parameters, stream=True))
 
     def astream_complete(
         self,
@@ -227,7 +259,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> AsyncGenerator[ReplyChunk, None]:
         """The asynchronous twin of `stream_complete`."""
-        return self._asend(_completion_request(prompt, images, parameters, stream=True))
+        return self._asend(completion_request(prompt, images, parameters, stream=True))
 
     def _send(self, request: Request) -> Generator[ReplyChunk, None, None]:
         loaded = self._load(request)
@@ -235,6 +267,7 @@ class VisionClient:
             self._route(),
             loaded,
             lambda attempt: attempt.backend.replies(loaded, self._attempt(attempt)),
+            self._discover,
         )
 
     async def _asend(self, request: Request) -> AsyncGenerator[ReplyChunk, None]:
@@ -243,6 +276,7 @@ class VisionClient:
             self._route(),
             loaded,
             lambda attempt: attempt.backend.areplies(loaded, self._attempt(attempt)),
+            self._adiscover,
         )
         try:
             async for chunk in replies:
@@ -251,14 +285,8 @@ class VisionClient:
             await replies.aclose()
 
     def _route(self) -> Generator[Action, Event, None]:
-        backends = self.backends
-        if not backends:
-            raise ConfigurationError(
-                "local_only=True leaves nothing to ask: no backend of this client is on this machine. "
-                'Give one, or install the offline reader: pip install "firellava[ocr]".'
-            )
         return route(
-            backends,
+            self._order,
             self._timing,
             now=time.monotonic(),
             jitter=random.random,
@@ -266,101 +294,12 @@ class VisionClient:
         )
 
     def _attempt(self, attempt: Open) -> AttemptContext:
+        if isinstance(attempt.backend, EngineBackend):
+            engines.keep(attempt.backend.engine_key, self)
         return replace(self._context, seconds=attempt.seconds, end_by=attempt.end_by)
 
     def _load(self, request: Request) -> Request:
-        """Read every image once, so that a retry or a fallback finds it again."""
-        if not request.images:
-            return request
-        return replace(request, messages=tuple(self._load_message(message) for message in request.messages))
-
-    def _load_message(self, message: Message) -> Message:
-        if not message.images:
-            return message
-        parts: list[Part] = []
-        for part in message.parts:
-            if isinstance(part, ImagePart):
-                loaded = part.source.load(self._image_roots)
-                if self._describe_metadata and (told := describe_metadata(loaded, self._describe_metadata)):
-                    parts.append(TextPart(told))
-                parts.append(replace(part, source=loaded))
-            else:
-                parts.append(part)
-        return replace(message, content=parts)
-
-
-def _first_backend(backend: Backend | None, card: ModelCard | str | None, **settings: object) -> Backend:
-    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    if backend is None:
-        return FireworksBackend(**given | {"card": card})
-    if given:
-        raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
-    return backend if card is None else type(backend).model_validate({**dict(backend), "card": card})
-
-
-def _error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[FireLLaVAError], ...]:
-    classes = []
-    for error in kinds:
-        found = getattr(errors, error, None) if isinstance(error, str) else error
-        if not (isinstance(found, type) and issubclass(found, FireLLaVAError)):
-            raise ConfigurationError(
-                f"fallback_on= takes errors of firellava.errors, which {error!r} is not."
-            )
-        classes.append(found)
-    return tuple(classes)
-
-
-def error_names(kinds: Any) -> Any:  # noqa: ANN401 - whatever the user gave; VisionClient checks it
-    """A ``fallback_on=`` setting with its errors by name, as it is written when it is stored."""
-    if isinstance(kinds, list | tuple):
-        return tuple(kind.__name__ if isinstance(kind, type) else kind for kind in kinds)
-    return kinds
-
-
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
-
-
-def _check_fallback(fallback: object) -> None:
-    if fallback is None or fallback == "auto" or isinstance(fallback, Backend):
-        return
-    if isinstance(fallback, list | tuple) and all(isinstance(backend, Backend) for backend in fallback):
-        return
-    raise ConfigurationError(
-        f"fallback= takes a backend, a list of backends, 'auto' or None, not {type(fallback).__name__}."
-    )
-
-
-def _question(question: str, images: Iterable[ImageInput]) -> Message:
-    if not question.strip():
-        raise InvalidRequest("The question is empty.")
-    # The image comes first, as in LLaVA's training conversations.
-    return Message("user", [*(ImagePart(ImageSource.of(image)) for image in images), TextPart(question)])
-
-
-def _chat_request(messages: Sequence[Message], parameters: dict[str, Any], *, stream: bool) -> Request:
-    request = Request(tuple(messages), Parameters.of(parameters), stream=stream)
-    if not request.messages:
-        raise InvalidRequest("There is no message to answer.")
-    last = request.messages[-1]
-    if last.role == "user" and not last.images and not last.text.strip():
-        raise InvalidRequest("The prompt is empty: the last message holds neither text nor an image.")
-    return _checked(request)
-
-
-def _completion_request(
-    prompt: str, images: Sequence[ImageInput], parameters: dict[str, Any], *, stream: bool
-) -> Request:
-    if not prompt.strip():
-        raise InvalidRequest("The prompt is empty.")
-    message = prompt_message(prompt, [ImageSource.of(image) for image in images])
-    return _checked(Request((message,), Parameters.of(parameters), stream=stream, completion=True))
-
-
-def _checked(request: Request) -> Request:
-    if request.stream and (request.parameters.n or 1) > 1:
-        raise InvalidRequest("n= asks for several answers, which cannot be streamed: leave stream or n out.")
-    return request
+        return load_images(request, self._image_roots, self._describe_metadata)
 
 
 def _whole(chunks: Generator[ReplyChunk, None, None]) -> Reply:

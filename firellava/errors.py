@@ -6,6 +6,7 @@ key or the bytes of an image. The tree::
     FireLLaVAError
     ├── ConfigurationError                  a setting is wrong; nothing was sent
     │   ├── MissingKey                      no API key was given or found
+    │   ├── NothingToAsk                    no backend is left, as with ``local_only`` on a bare machine
     │   └── MissingExtra (ImportError)      a package of an extra is not installed
     ├── InvalidRequest (ValueError)         this request cannot be sent; nothing was sent
     │   ├── ImageError                      an image is the reason
@@ -70,6 +71,7 @@ __all__ = [
     "MissingExtra",
     "MissingKey",
     "ModelNotFound",
+    "NothingToAsk",
     "PromptTooLong",
     "RateLimited",
     "RefusedByServer",
@@ -96,6 +98,10 @@ class ConfigurationError(FireLLaVAError):
 
 class MissingKey(ConfigurationError):
     """A backend needs an API key and none was given or found in the environment."""
+
+
+class NothingToAsk(ConfigurationError):
+    """No backend is left to ask, as with ``local_only=True`` on a machine that has none."""
 
 
 class MissingExtra(ConfigurationError, ImportError):

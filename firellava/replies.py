@@ -10,7 +10,7 @@ from firellava.messages import Choice, Reply, ToolCall
 
 if TYPE_CHECKING:
     from firellava.messages import ReplyChunk, Request, Usage
-    from firellava.routing.policy import Deliver
+    from firellava.routing.events import Deliver
 
 __all__ = ["ReplyBuilder"]
 

@@ -24,10 +24,11 @@ from pydantic import (
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.kinds import revive_backends
-from firellava.client import VisionClient, error_names
+from firellava.client import VisionClient
 from firellava.errors import ConfigurationError
 from firellava.messages import explain
 from firellava.models import Fit, ModelCard, expand_model_name
+from firellava.settings import error_names
 
 __all__ = ["CONFIG", "FireLLaVASettings"]
 

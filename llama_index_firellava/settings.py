@@ -21,8 +21,8 @@ from pydantic import (
 
 from firellava import Backend, FireworksBackend, ModelCard, Parameters, VisionClient
 from firellava.backends.kinds import revive_backends
-from firellava.client import Fallback, error_names
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
+from firellava.settings import Fallback, error_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

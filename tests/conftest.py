@@ -18,7 +18,11 @@ from firellava.routing import notices
 from firellava.routing.breaker import breaker_of
 from tests.api_server import ApiServer
 
-_ENGINES = {"rapidocr": ("rapidocr", "onnxruntime"), "transformers": ("transformers", "torch")}
+_ENGINES = {
+    "llama_cpp": ("xllamacpp",),
+    "rapidocr": ("rapidocr", "onnxruntime"),
+    "transformers": ("transformers", "torch"),
+}
 _REQUIRE_ENGINES = bool(os.environ.get("FIRELLAVA_REQUIRE_ENGINES"))
 
 
@@ -57,6 +61,8 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("FIREWORKS_", "FIRELLAVA_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    # Nor does a server on this machine take part.
+    monkeypatch.setenv("FIRELLAVA_LOCAL_PORTS", "")
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,9 @@ There is one `httpx.Client` for all backends, and one `httpx.AsyncClient` for ea
 belongs to the loop it was opened in). They are opened at first use, because a TLS context takes tens of
 milliseconds, and share one context. A forked child starts with none.
 
-httpx starts its read timeout anew with every byte that arrives. `Remaining` travels through httpx in the
-place of that timeout, and the network streams below ask it before every read and write what is left.
+httpx starts its read timeout anew with every byte that arrives, and its connect timeout with every address of
+a name. `Remaining` travels through httpx in the place of those timeouts, and the network streams below ask it
+what is left before they connect, read or write.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import socket
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
@@ -33,6 +36,9 @@ _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=64, keepal
 _CONNECT_SECONDS = 10.0
 # A write blocks for as long as it takes to hand over one slice, so slices bound how late a limit is seen.
 _SLICE = 64 * 1024
+# What is sent to this machine goes to no proxy, whatever the environment says of others.
+_DIRECT: dict[str, None] = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+_NUMERIC = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
 
 
 class TimeLimit:
@@ -95,6 +101,15 @@ def _left(timeout: float | None, expired: type[httpcore.TimeoutException]) -> fl
     return min(left, float(timeout)) if expired is httpcore.ConnectTimeout else left
 
 
+def _addresses(host: str, port: int) -> list[str]:
+    """The numeric addresses of a name, best first."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return [socket.getnameinfo(address, _NUMERIC)[0] for *_, address in found]
+
+
 class _LimitedStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -132,8 +147,17 @@ class _LimitedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
-        return _LimitedStream(self._backend.connect_tcp(host, port, left, local_address, socket_options))
+        def connect(address: str, waiting: int) -> httpcore.NetworkStream:
+            left = _left(timeout, httpcore.ConnectTimeout)
+            share = None if left is None else left / waiting
+            stream = self._backend.connect_tcp(address, port, share, local_address, socket_options)
+            return _LimitedStream(stream)
+
+        addresses = _addresses(host, port)
+        for waiting in range(len(addresses), 1, -1):
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return connect(addresses[-waiting], waiting)
+        return connect(addresses[-1], 1)
 
     def sleep(self, seconds: float) -> None:
         self._backend.sleep(seconds)
@@ -207,7 +231,7 @@ def shared_client() -> httpx.Client:
     global _client  # noqa: PLW0603 - one per process is the point
     with _lock:
         if _client is None:
-            _client = httpx.Client(verify=tls_context(), limits=_LIMITS)
+            _client = httpx.Client(verify=tls_context(), limits=_LIMITS, mounts=_DIRECT)
             _limit(_client, _LimitedBackend)
         return _client
 
@@ -217,7 +241,7 @@ async def shared_async_client() -> httpx.AsyncClient:
     loop = asyncio.get_running_loop()
     held = _async_clients.get(loop)
     if held is None:
-        client = httpx.AsyncClient(verify=tls_context(), limits=_LIMITS)
+        client = httpx.AsyncClient(verify=tls_context(), limits=_LIMITS, mounts=_DIRECT)
         _limit(client, _LimitedAsyncBackend)
         keeper = _close_with_loop(client, loop)
         held = _async_clients[loop] = (client, keeper)

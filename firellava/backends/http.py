@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from firellava.models import ModelCard
     from firellava.wire.decoding import Endpoint
 
-__all__ = ["HTTPBackend", "checked_key", "is_loopback"]
+__all__ = ["Bearer", "HTTPBackend", "checked_key", "is_loopback"]
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": f"firellava/{__version__}"}
 _SUCCESS = 200
@@ -56,7 +56,7 @@ class _Call:
     adjustments: tuple[str, ...] = ()
 
 
-class _Bearer(httpx.Auth):
+class Bearer(httpx.Auth):
     """Puts the key on the request inside httpx, so that no variable of ours ever holds the header.
 
     Without a key it adds nothing, and keeps httpx from looking for one in a ``.netrc`` file.
@@ -66,6 +66,7 @@ class _Bearer(httpx.Auth):
         self._key = key
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header; see `httpx.Auth`."""
         if self._key is not None:
             request.headers["Authorization"] = f"Bearer {self._key.get_secret_value()}"
         yield request
@@ -119,7 +120,7 @@ class HTTPBackend(Backend):
 
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
         """Ask over HTTP; see `Backend.replies`."""
-        auth = _Bearer(self._key())
+        auth = Bearer(self._key())
         call = self._call(request, context)
         client = context.http_client or shared_client()
         limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
@@ -155,7 +156,7 @@ class HTTPBackend(Backend):
 
     async def areplies(self, request: Request, context: AttemptContext) -> AsyncGenerator[ReplyChunk, None]:
         """Ask over HTTP; see `Backend.areplies`. Images are prepared on worker threads."""
-        auth = _Bearer(self._key())
+        auth = Bearer(self._key())
         prepare_here = not request.images
         call = self._call(request, context) if prepare_here else await in_thread(self._call, request, context)
         client = context.http_async_client or await shared_async_client()

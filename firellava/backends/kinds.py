@@ -8,14 +8,17 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from firellava.backends.fireworks import FireworksBackend
+from firellava.backends.llama_cpp import LlamaCppBackend
 from firellava.backends.offline_reader import OfflineReader
 from firellava.backends.openai_compatible import OpenAICompatibleBackend
+from firellava.backends.transformers import TransformersBackend
 
 __all__ = ["revive_backends"]
 
-_ANY: TypeAdapter[FireworksBackend | OpenAICompatibleBackend | OfflineReader] = TypeAdapter(
-    Annotated[FireworksBackend | OpenAICompatibleBackend | OfflineReader, Field(discriminator="kind")]
+_Kind = (
+    FireworksBackend | OpenAICompatibleBackend | LlamaCppBackend | TransformersBackend | OfflineReader
 )
+_ANY: TypeAdapter[_Kind] = TypeAdapter(Annotated[_Kind, Field(discriminator="kind")])
 
 
 def revive_backends(value: Any) -> Any:  # noqa: ANN401 - a setting of any form; VisionClient checks it

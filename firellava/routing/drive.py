@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from firellava.errors import AttemptTimedOut, BackendError, ConnectionFailed, FireLLaVAError, StreamBroken
 from firellava.messages import ReplyChunk
 from firellava.replies import ReplyBuilder
+from firellava.routing.events import Deliver, Discover, Discovered, Ended, Failed, Opened, Sleep, Woke
 from firellava.routing.notices import notice
-from firellava.routing.policy import Deliver, Ended, Failed, Opened, Sleep, Woke
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
     from firellava.backends.base import Backend
     from firellava.messages import Request
-    from firellava.routing.policy import Action, Event, Open, Outcome
+    from firellava.routing.events import Action, Event, Open, Outcome
 
     Route = Generator[Action, Event, None]
 
@@ -33,7 +33,10 @@ _GRACE_SECONDS = 0.05
 
 
 def drive(
-    route: Route, request: Request, ask: Callable[[Open], Generator[ReplyChunk, None, None]]
+    route: Route,
+    request: Request,
+    ask: Callable[[Open], Generator[ReplyChunk, None, None]],
+    discover: Callable[[float | None], tuple[Backend, ...]],
 ) -> Generator[ReplyChunk, None, None]:
     """Get a request answered and yield the pieces of the reply; the last one carries the whole.
 
@@ -41,6 +44,7 @@ def drive(
         route: made by `firellava.routing.policy.route`.
         request: what is asked.
         ask: opens one attempt.
+        discover: finds the backends of this machine, within some seconds.
 
     Raises:
         FireLLaVAError: nothing answered, or the reply broke half-way (`StreamBroken`).
@@ -52,6 +56,9 @@ def drive(
             if isinstance(action, Sleep):
                 time.sleep(action.seconds)
                 action = route.send(Woke(time.monotonic()))
+            elif isinstance(action, Discover):
+                found = discover(action.seconds)
+                action = route.send(Discovered(time.monotonic(), found))
             else:
                 replies = ask(action)
                 pulled = _pull(replies)
@@ -72,7 +79,10 @@ def drive(
 
 
 async def adrive(
-    route: Route, request: Request, ask: Callable[[Open], AsyncGenerator[ReplyChunk, None]]
+    route: Route,
+    request: Request,
+    ask: Callable[[Open], AsyncGenerator[ReplyChunk, None]],
+    discover: Callable[[float | None], Awaitable[tuple[Backend, ...]]],
 ) -> AsyncGenerator[ReplyChunk, None]:
     """The asynchronous twin of `drive`."""
     pulled: ReplyChunk | FireLLaVAError | None = None
@@ -82,6 +92,9 @@ async def adrive(
             if isinstance(action, Sleep):
                 await asyncio.sleep(action.seconds)
                 action = route.send(Woke(time.monotonic()))
+            elif isinstance(action, Discover):
+                found = await discover(action.seconds)
+                action = route.send(Discovered(time.monotonic(), found))
             else:
                 replies = ask(action)
                 pulled = await _apull(replies, action.seconds)

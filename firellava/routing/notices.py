@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from firellava.routing.policy import Deliver
+    from firellava.routing.events import Deliver
 
 __all__ = ["forget", "notice"]
 

@@ -1,7 +1,7 @@
 """Which backend is asked, when, and for how long: the whole policy, as one generator.
 
-`route` does no input or output and has no clock. It yields what to do next, an `Open` or a `Sleep`, and is
-sent what happened, each event with the time at which it did. Two short drivers (`routing.drive`) carry this
+`route` does no input or output and has no clock. It yields what to do next and is sent what happened
+(`routing.events`), each event with the time at which it did. Two short drivers (`routing.drive`) carry this
 out, synchronously and asynchronously; a test can do the same with plain ``.send()``.
 
 Once a backend's first piece has arrived the policy yields `Deliver` and only waits for `Ended`: pieces never
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from firellava.errors import (
     AllBackendsFailed,
@@ -30,6 +30,7 @@ from firellava.errors import (
     DeadlineExceeded,
     LimitExceeded,
     MissingKey,
+    NothingToAsk,
     RateLimited,
     RefusedByServer,
     ServerFailed,
@@ -38,34 +39,27 @@ from firellava.errors import (
 )
 from firellava.messages import Attempt
 from firellava.routing.breaker import breaker_of
+from firellava.routing.events import (
+    AUTOMATIC,
+    Automatic,
+    Deliver,
+    Discover,
+    Discovered,
+    Ended,
+    Failed,
+    Open,
+    Sleep,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from firellava.backends.base import Backend
     from firellava.errors import FireLLaVAError
-    from firellava.messages import Usage
     from firellava.routing.breaker import Breaker, Permit
+    from firellava.routing.events import Action, Event
 
-__all__ = [
-    "FALLBACK_REASONS",
-    "Action",
-    "Deliver",
-    "Ended",
-    "Event",
-    "Failed",
-    "Open",
-    "Opened",
-    "Outcome",
-    "Sleep",
-    "Timing",
-    "Woke",
-    "is_worth_another_attempt",
-    "route",
-]
-
-Outcome = Literal["whole", "broken", "abandoned"]
-"""How a reply ended: delivered to its end, broken half-way, or no longer wanted."""
+__all__ = ["FALLBACK_REASONS", "Timing", "is_worth_another_attempt", "route"]
 
 _RETRIED_STATUSES = frozenset({408, 425, 429, 502, 503, 504, 520})
 
@@ -87,65 +81,6 @@ class Timing:
     max_retries: int = 2
     first_pause: float = 0.5
     longest_pause: float = 8.0
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """Ask this backend; its first piece must be there after `seconds`, and everything at `end_by`."""
-
-    backend: Backend
-    seconds: float | None
-    end_by: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sleep:
-    """Wait."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
-    """Pass the reply on. The last of the attempts is the one that answers."""
-
-    backend: Backend
-    attempts: tuple[Attempt, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The backend's first piece is there."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The backend did not get as far as a first piece."""
-
-    at: float
-    error: FireLLaVAError
-
-
-@dataclass(frozen=True, slots=True)
-class Woke:
-    """The wait is over."""
-
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The reply is over: all of it delivered, broken half-way, or no longer wanted."""
-
-    at: float
-    outcome: Outcome
-    usage: Usage | None = None
-
-
-Action = Open | Sleep | Deliver
-Event = Opened | Failed | Woke | Ended
 
 
 def is_worth_another_attempt(error: FireLLaVAError) -> bool:
@@ -175,7 +110,7 @@ _SIGNS_OF_TROUBLE = (ConnectionFailed, AttemptTimedOut, UnreadableReply, RateLim
 
 
 def route(
-    backends: Sequence[Backend],
+    backends: Sequence[Backend | Automatic],
     timing: Timing,
     *,
     now: float,
@@ -186,7 +121,8 @@ def route(
     """Yield what to do to get one request answered.
 
     Args:
-        backends: in the order in which they are asked; at least one.
+        backends: in the order in which they are asked; at least one. `AUTOMATIC` stands for what this machine
+            has, which is looked for only when it is needed.
         timing: how long and how often.
         now: the time at which the call began, in seconds of the clock that events will carry.
         jitter: gives numbers from 0 to 1 that spread retries of many callers over time.
@@ -197,61 +133,127 @@ def route(
         FireLLaVAError: the one backend's own error, `AllBackendsFailed` when several were asked, or
             `DeadlineExceeded`; thrown out of the ``send`` that reported the last failure.
     """
-    end_by = None if timing.deadline is None else now + timing.deadline
-    attempts: list[Attempt] = []
-    error: FireLLaVAError
-    for position, backend in enumerate(backends):
-        waiting = len(backends) - position
-        breaker = breaker_of(backend)
-        for retries in itertools.count():
-            left = None if end_by is None else end_by - now
-            if left is not None and left <= 0:
-                raise _deadline_exceeded(timing, attempts)
-            permit = breaker.permit(now)
-            if permit is None and waiting > 1:
-                error = CircuitOpen(
-                    f"{backend.label} failed several times in a row and is left alone for a while."
-                )
-                attempts.append(Attempt(backend.label, 0.0, error))
-                break
-            opening = Open(backend, _share(timing.timeout, left, waiting), end_by)
-            failed = yield from _ask(opening, attempts, now, breaker, permit)
-            if failed is None:
+    call = _Call(backends, timing, now, jitter, breaker_of)
+    return call.run(fallback_on)
+
+
+class _Call:
+    """One call on its way: who is waiting to be asked, what was tried, and what time it is."""
+
+    def __init__(
+        self,
+        backends: Sequence[Backend | Automatic],
+        timing: Timing,
+        now: float,
+        jitter: Callable[[], float],
+        breaker_of: Callable[[Backend], Breaker],
+    ) -> None:
+        self._waiting = list(backends)
+        self._timing = timing
+        self._now = now
+        self._jitter = jitter
+        self._breaker_of = breaker_of
+        self._end_by = None if timing.deadline is None else now + timing.deadline
+        self._attempts: list[Attempt] = []
+
+    def run(self, fallback_on: tuple[type[FireLLaVAError], ...]) -> Generator[Action, Event, None]:
+        """Ask one backend after the other until one answers or a failure is to be raised."""
+        asked = 0
+        error: FireLLaVAError = NothingToAsk(
+            "No backend is left to ask. Give one, or install the offline reader: "
+            'pip install "firellava[ocr]".'
+        )
+        while self._waiting:
+            if isinstance(self._waiting[0], Automatic):
+                yield from self._discover()
+                continue
+            asked += 1
+            failure = yield from self._insist(self._waiting[0])
+            if failure is None:
                 return
-            error, now = failed.error, failed.at
-            pause = _pause(error, timing, retries, jitter)
-            left = None if end_by is None else end_by - now
-            if pause is None or (left is not None and pause >= left / waiting):
+            error = failure
+            if not isinstance(error, fallback_on):
                 break
-            now = (yield Sleep(pause)).at
-        if not isinstance(error, fallback_on):
-            break
-    if end_by is not None and now >= end_by and isinstance(error, AttemptTimedOut):
-        raise _deadline_exceeded(timing, attempts)
-    raise error if position == 0 else AllBackendsFailed(f"No backend answered. {_told(attempts)}", attempts)
+            self._waiting.pop(0)
+        if isinstance(error, AttemptTimedOut) and self._left() == 0:
+            raise self._deadline_exceeded()
+        if asked <= 1:
+            raise error
+        raise AllBackendsFailed(f"No backend answered. {_told(self._attempts)}", self._attempts)
 
+    def _insist(self, backend: Backend) -> Generator[Action, Event, FireLLaVAError | None]:
+        """Ask one backend as often as it makes sense; return why it did not answer, or None when it did."""
+        breaker = self._breaker_of(backend)
+        for retries in itertools.count():
+            if self._left() == 0:
+                raise self._deadline_exceeded()
+            permit = breaker.permit(self._now)
+            if permit is None:
+                # Whether another stands behind it decides whether it is passed over.
+                yield from self._discover()
+                if len(self._waiting) > 1:
+                    return self._pass_over(backend)
+            error = yield from self._ask(backend, breaker, permit)
+            if error is None:
+                return None
+            pause = _pause(error, self._timing, retries, self._jitter)
+            left = self._left()
+            if pause is None or (left is not None and pause >= left / len(self._waiting)):
+                return error
+            if len(self._waiting) > 1 and breaker.state(self._now) == "open":
+                # After the wait it would be passed over.
+                return error
+            self._now = (yield Sleep(pause)).at
+        raise AssertionError("counting has no end")  # pragma: no cover
 
-def _ask(
-    opening: Open, attempts: list[Attempt], now: float, breaker: Breaker, permit: Permit | None
-) -> Generator[Action, Event, Failed | None]:
-    """One attempt, to its failure, which is returned, or to the end of its reply."""
-    label = opening.backend.label
-    try:
-        event = yield opening
-        if isinstance(event, Failed):
-            attempts.append(Attempt(label, event.at - now, event.error))
-            if permit is not None and isinstance(event.error, _SIGNS_OF_TROUBLE):
-                breaker.failed(permit, event.at, getattr(event.error, "retry_after", None))
-            return event
-        attempts.append(Attempt(label, event.at - now))
-        ended = yield Deliver(opening.backend, tuple(attempts))
-        if permit is not None and isinstance(ended, Ended):
-            breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
-        return None
-    finally:
-        # Where nothing was reported (the caller gave up, the request was at fault) another may probe.
-        if permit is not None:
-            breaker.ignored(permit)
+    def _ask(
+        self, backend: Backend, breaker: Breaker, permit: Permit | None
+    ) -> Generator[Action, Event, FireLLaVAError | None]:
+        """One attempt, to its failure, which is returned, or to the end of its reply."""
+        started = self._now
+        seconds = _share(self._timing.timeout, self._left(), len(self._waiting))
+        try:
+            event = yield Open(backend, seconds, self._end_by)
+            self._now = event.at
+            error = event.error if isinstance(event, Failed) else None
+            self._attempts.append(Attempt(backend.label, self._now - started, error))
+            if error is not None:
+                if permit is not None and isinstance(error, _SIGNS_OF_TROUBLE):
+                    breaker.failed(permit, self._now, getattr(error, "retry_after", None))
+                return error
+            ended = yield Deliver(backend, tuple(self._attempts))
+            if permit is not None and isinstance(ended, Ended):
+                breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
+            return None
+        finally:
+            # Where nothing was reported (the caller gave up, the request was at fault) another may probe.
+            if permit is not None:
+                breaker.ignored(permit)
+
+    def _pass_over(self, backend: Backend) -> CircuitOpen:
+        error = CircuitOpen(f"{backend.label} failed several times in a row and is left alone for a while.")
+        self._attempts.append(Attempt(backend.label, 0.0, error))
+        return error
+
+    def _discover(self) -> Generator[Action, Event, None]:
+        """Put what this machine has in the place of `AUTOMATIC`."""
+        if AUTOMATIC not in self._waiting:
+            return
+        event = yield Discover(self._left())
+        self._now = event.at
+        found = event.backends if isinstance(event, Discovered) else ()
+        place = self._waiting.index(AUTOMATIC)
+        new = [backend for backend in found if backend not in self._waiting]
+        self._waiting[place : place + 1] = new
+
+    def _left(self) -> float | None:
+        return None if self._end_by is None else max(0.0, self._end_by - self._now)
+
+    def _deadline_exceeded(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"No answer within the deadline of {self._timing.deadline:g} s. {_told(self._attempts)}",
+            self._attempts,
+        )
 
 
 def _share(timeout: float | None, left: float | None, waiting: int) -> float | None:
@@ -271,12 +273,6 @@ def _pause(error: FireLLaVAError, timing: Timing, retries: int, jitter: Callable
         return asked if asked <= timing.longest_pause else None
     pause = min(timing.first_pause * 2.0**retries, timing.longest_pause)
     return pause * (0.5 + jitter() / 2)
-
-
-def _deadline_exceeded(timing: Timing, attempts: Sequence[Attempt]) -> DeadlineExceeded:
-    return DeadlineExceeded(
-        f"No answer within the deadline of {timing.deadline:g} s. {_told(attempts)}", attempts
-    )
 
 
 def _told(attempts: Sequence[Attempt]) -> str:

@@ -14,6 +14,9 @@ CORE = {"httpx", "httpcore", "orjson", "PIL", "pydantic"}
 # The longest prefix decides. Whatever is not listed here may not be imported there.
 MAY_IMPORT = {
     "firellava": CORE,
+    "firellava.backends.llama_cpp": {"pydantic", "xllamacpp"},
+    "firellava.backends.transformers": {"pydantic"},
+    "firellava.backends.transformers_engine": {"PIL", "torch", "transformers"},
     "firellava.cli": {"orjson", "rich", "typer"},
     "firellava.images": {"PIL", "orjson"},
     "firellava.images.fetch": {"httpcore", "httpx"},
@@ -27,9 +30,10 @@ MAY_IMPORT = {
 
 PUBLIC = {
     "firellava": """
-        Attempt Backend Choice FireLLaVAError FireworksBackend ImagePart ImageSource Message ModelCard
-        OfflineReader Parameters PreparedImage Reply ReplyChunk SeveralImagesWarning TextPart ToolCall Usage
-        VisionClient __version__ model_card prepare_image
+        Attempt Backend Choice FireLLaVAError FireworksBackend ImagePart ImageSource LlamaCppBackend Message
+        ModelCard OfflineReader OpenAICompatibleBackend Parameters PreparedImage Reply ReplyChunk
+        SeveralImagesWarning TextPart ToolCall TransformersBackend Usage VisionClient __version__
+        discover_local model_card prepare_image
     """,
     "langchain_firellava": "ChatFireLLaVA FireLLaVACompletions image_block",
     "llama_index_firellava": "FireLLaVA",

@@ -257,8 +257,8 @@ class TestAFallback:
     def test_that_fails_too_tells_both_reasons(self, llm_for: Make, api_server: ApiServer) -> None:
         api_server.fail_next(Fault(status=500))
         llm = llm_for(fallback=OfflineReader(), max_retries=0)
-        url = {"type": "image", "url": "https://images.example.com/cat.jpg"}
-        with pytest.raises(AllBackendsFailed, match=r"HTTP 500.*downloads nothing"):
+        url = {"type": "image", "url": "https://127.0.0.1/cat.jpg"}
+        with pytest.raises(AllBackendsFailed, match=r"HTTP 500.*UnsafeURL"):
             llm.invoke([HumanMessage(["What is this?", url])])
 
 

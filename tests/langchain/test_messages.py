@@ -25,7 +25,7 @@ from firellava import Choice, Message, OfflineReader, Reply, ReplyChunk, ToolCal
 from firellava.errors import InvalidRequest
 from firellava.messages import Request, ToolCallChunk
 from firellava.replies import ReplyBuilder
-from firellava.routing.policy import Deliver
+from firellava.routing.events import Deliver
 from langchain_firellava.messages import ChunkTranslator, to_ai_message, to_core_messages
 
 

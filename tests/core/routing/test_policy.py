@@ -22,13 +22,14 @@ from firellava.errors import (
     UnreadableReply,
     UnsupportedCapability,
 )
-from firellava.routing.policy import Deliver, Ended, Failed, Open, Opened, Sleep, Timing, Woke, route
+from firellava.routing.events import Deliver, Ended, Failed, Open, Opened, Sleep, Woke
+from firellava.routing.policy import Timing, route
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from firellava.backends.base import Backend
-    from firellava.routing.policy import Action, Event
+    from firellava.routing.events import Action, Event
 
 CLOUD = FireworksBackend(model="firellava-13b")
 READER = OfflineReader()

@@ -1,0 +1,102 @@
+"""From what a caller gives to a `Request`, checked as far as that needs no pixels and no model card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from firellava.errors import InvalidRequest
+from firellava.images import ImageSource, describe_metadata
+from firellava.messages import ImagePart, Message, Parameters, Request, TextPart
+from firellava.wire.completions import prompt_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from firellava.images import ImageInput
+    from firellava.messages import Part
+
+__all__ = ["chat_request", "completion_request", "load_images", "question_message"]
+
+
+def question_message(question: str, images: Iterable[ImageInput]) -> Message:
+    """One question about some images as a message.
+
+    Raises:
+        InvalidRequest: the question is empty.
+        ImageError: something given as an image is none.
+    """
+    if not question.strip():
+        raise InvalidRequest("The question is empty.")
+    # The image comes first, as in LLaVA's training conversations.
+    return Message("user", [*(ImagePart(ImageSource.of(image)) for image in images), TextPart(question)])
+
+
+def chat_request(messages: Sequence[Message], parameters: dict[str, Any], *, stream: bool) -> Request:
+    """A conversation as a request.
+
+    Raises:
+        InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
+    """
+    request = Request(tuple(messages), Parameters.of(parameters), stream=stream)
+    if not request.messages:
+        raise InvalidRequest("There is no message to answer.")
+    last = request.messages[-1]
+    if last.role == "user" and not last.images and not last.text.strip():
+        raise InvalidRequest("The prompt is empty: the last message holds neither text nor an image.")
+    return _checked(request)
+
+
+def completion_request(
+    prompt: str, images: Sequence[ImageInput], parameters: dict[str, Any], *, stream: bool
+) -> Request:
+    """A raw prompt as a request.
+
+    Raises:
+        InvalidRequest: it is empty, its ``<image>`` tokens do not match the images, or a parameter is wrong.
+        ImageError: something given as an image is none.
+    """
+    if not prompt.strip():
+        raise InvalidRequest("The prompt is empty.")
+    message = prompt_message(prompt, [ImageSource.of(image) for image in images])
+    return _checked(Request((message,), Parameters.of(parameters), stream=stream, completion=True))
+
+
+def load_images(request: Request, image_roots: Sequence[Path] | None, described: Sequence[str]) -> Request:
+    """The request with every image read, once, so that a retry or a fallback finds it again.
+
+    Args:
+        request: what is asked.
+        image_roots: folders that files must lie in, or None.
+        described: EXIF tags to tell the model as text before each image.
+
+    Raises:
+        ImageError: a file is missing, is no regular file, or lies elsewhere.
+        InvalidRequest: a tag is unknown.
+    """
+    if not request.images:
+        return request
+    messages = (_load_message(message, image_roots, described) for message in request.messages)
+    return replace(request, messages=tuple(messages))
+
+
+def _load_message(message: Message, image_roots: Sequence[Path] | None, described: Sequence[str]) -> Message:
+    if not message.images:
+        return message
+    parts: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ImagePart):
+            loaded = part.source.load(image_roots)
+            if described and (told := describe_metadata(loaded, described)):
+                parts.append(TextPart(told))
+            parts.append(replace(part, source=loaded))
+        else:
+            parts.append(part)
+    return replace(message, content=parts)
+
+
+def _checked(request: Request) -> Request:
+    if request.stream and (request.parameters.n or 1) > 1:
+        raise InvalidRequest("n= asks for several answers, which cannot be streamed: leave stream or n out.")
+    return request

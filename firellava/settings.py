@@ -1,0 +1,77 @@
+"""The settings of a `VisionClient`, checked and brought into one form, in which adapters store them too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from firellava import errors
+from firellava.backends.base import Backend
+from firellava.backends.fireworks import FireworksBackend
+from firellava.errors import ConfigurationError, FireLLaVAError
+
+if TYPE_CHECKING:
+    from firellava.models import ModelCard
+
+__all__ = ["Fallback", "check_fallback", "error_classes", "error_names", "first_backend", "tag_names"]
+
+Fallback: TypeAlias = Backend | Sequence[Backend] | Literal["auto"] | None
+"""What answers when the first backend cannot; see `VisionClient`."""
+
+
+def first_backend(backend: Backend | None, card: ModelCard | str | None, **settings: object) -> Backend:
+    """The backend that is asked first: the one given, or the API's with these settings.
+
+    Raises:
+        ConfigurationError: a setting is wrong, or contradicts the backend that was given.
+    """
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    if backend is None:
+        return FireworksBackend(**given | {"card": card})
+    if given:
+        raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
+    return backend if card is None else type(backend).model_validate({**dict(backend), "card": card})
+
+
+def error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[FireLLaVAError], ...]:
+    """A ``fallback_on=`` setting as classes.
+
+    Raises:
+        ConfigurationError: something in it is no error of `firellava.errors`.
+    """
+    classes = []
+    for error in kinds:
+        found = getattr(errors, error, None) if isinstance(error, str) else error
+        if not (isinstance(found, type) and issubclass(found, FireLLaVAError)):
+            raise ConfigurationError(
+                f"fallback_on= takes errors of firellava.errors, which {error!r} is not."
+            )
+        classes.append(found)
+    return tuple(classes)
+
+
+def error_names(kinds: Any) -> Any:  # noqa: ANN401 - whatever the user gave; VisionClient checks it
+    """A ``fallback_on=`` setting with its errors by name, as it is written when it is stored."""
+    if isinstance(kinds, list | tuple):
+        return tuple(kind.__name__ if isinstance(kind, type) else kind for kind in kinds)
+    return kinds
+
+
+def tag_names(names: str | Sequence[str]) -> tuple[str, ...]:
+    """A ``describe_metadata=`` setting; a text is one name, never the letters it is made of."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def check_fallback(fallback: object) -> None:
+    """Refuse what is no ``fallback=`` setting.
+
+    Raises:
+        ConfigurationError: it is neither a backend, a list of backends, ``"auto"`` nor None.
+    """
+    if fallback is None or fallback == "auto" or isinstance(fallback, Backend):
+        return
+    if isinstance(fallback, list | tuple) and all(isinstance(backend, Backend) for backend in fallback):
+        return
+    raise ConfigurationError(
+        f"fallback= takes a backend, a list of backends, 'auto' or None, not {type(fallback).__name__}."
+    )
