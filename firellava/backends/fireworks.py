@@ -77,6 +77,6 @@ class FireworksBackend(HTTPBackend):
         if key := os.environ.get("FIREWORKS_API_KEY"):
             return checked_key(key, "FIREWORKS_API_KEY")
         raise MissingKey(
-            "No API key: set FIREWORKS_API_KEY or give api_key=. "
-            "To answer without one, from this machine, give fallback='auto'."
+            "No API key: set FIREWORKS_API_KEY or give api_key=. To answer without one, from this machine, "
+            "give fallback='auto' and install \"firellava[ocr]\" or run a local model."
         )

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Barrier
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from firellava import FireworksBackend, VisionClient
 from firellava.backends.openai_compatible import OpenAICompatibleBackend
@@ -20,7 +21,7 @@ from tests.api_server import FIRELLAVA_13B, ApiServer, Fault
 
 Make = Callable[..., VisionClient]
 
-THRESHOLD, FIRST_PAUSE, LONGEST_PAUSE, PROBE_EXPIRY = 3, 10.0, 35.0, 60.0
+THRESHOLD, FIRST_PAUSE, LONGEST_PAUSE, PROBE_EXPIRY = 2, 10.0, 35.0, 60.0
 THREADS = 50
 
 
@@ -72,50 +73,50 @@ class BreakerAndOracle(RuleBasedStateMachine):
         self.now = 100.0
         self.given = 0
 
-    @rule(seconds=st.sampled_from([0.5, 5.0, FIRST_PAUSE, LONGEST_PAUSE, PROBE_EXPIRY]))
+    @rule(seconds=st.sampled_from([0.5, 5.0, FIRST_PAUSE, PROBE_EXPIRY]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
+    @rule()
+    def wait_until_a_probe_is_due(self) -> None:
+        self.now = max(self.now, self.oracle.open_until)
+
     @rule(target=permits)
-    def ask(self) -> tuple[int, Permit | None]:
+    def ask(self) -> Any:
         permit = self.breaker.permit(self.now)
         assert (permit is not None) == self.oracle.permits(self.now)
+        if permit is None:
+            return multiple()
+        assert permit.probe is not self.oracle.closed
         self.given += 1
-        if permit is not None:
-            assert permit.probe is not self.oracle.closed
-            self.oracle.given(self.given, self.now)
+        self.oracle.given(self.given, self.now)
         return self.given, permit
 
     @rule(held=consumes(permits), settled=st.booleans())
-    def succeed(self, held: tuple[int, Permit | None], *, settled: bool) -> None:
+    def succeed(self, held: tuple[int, Permit], *, settled: bool) -> None:
         number, permit = held
-        if permit is not None:
-            self.breaker.succeeded(permit)
-            self.oracle.succeeded(number)
-            self._settle(number, permit, settled=settled)
+        self.breaker.succeeded(permit)
+        self.oracle.succeeded(number)
+        if settled:
+            self.ignore(held)
 
     @rule(
         held=consumes(permits),
         retry_after=st.sampled_from([None, 1.0, 2 * LONGEST_PAUSE]),
         settled=st.booleans(),
     )
-    def fail(self, held: tuple[int, Permit | None], retry_after: float | None, *, settled: bool) -> None:
+    def fail(self, held: tuple[int, Permit], retry_after: float | None, *, settled: bool) -> None:
         number, permit = held
-        if permit is not None:
-            self.breaker.failed(permit, self.now, retry_after)
-            self.oracle.failed(number, self.now, retry_after)
-            self._settle(number, permit, settled=settled)
+        self.breaker.failed(permit, self.now, retry_after)
+        self.oracle.failed(number, self.now, retry_after)
+        if settled:
+            self.ignore(held)
 
     @rule(held=consumes(permits))
-    def ignore(self, held: tuple[int, Permit | None]) -> None:
+    def ignore(self, held: tuple[int, Permit]) -> None:
         number, permit = held
-        if permit is not None:
-            self._settle(number, permit, settled=True)
-
-    def _settle(self, number: int, permit: Permit, *, settled: bool) -> None:
-        if settled:
-            self.breaker.ignored(permit)
-            self.oracle.ignored(number)
+        self.breaker.ignored(permit)
+        self.oracle.ignored(number)
 
     @invariant()
     def they_agree_on_the_state(self) -> None:
@@ -124,7 +125,7 @@ class BreakerAndOracle(RuleBasedStateMachine):
 
 
 TestBreakerAndOracle = BreakerAndOracle.TestCase
-TestBreakerAndOracle.settings = settings(max_examples=1000, stateful_step_count=25, deadline=None)
+TestBreakerAndOracle.settings = settings(max_examples=1000, stateful_step_count=30, deadline=None)
 
 
 def opened(**limits: float) -> Breaker:
