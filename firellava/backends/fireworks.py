@@ -58,7 +58,8 @@ class FireworksBackend(HTTPBackend):
         """The card that was given, or the catalogue's."""
         return self.card or model_card(self.model)
 
-    def _unknown_model_advice(self) -> str:
+    def unknown_model_advice(self) -> str:
+        """Where else to look."""
         names = ", ".join(name for name in catalogue if not self.model.endswith(name))
         return (
             f"It may be retired, not deployed, or not yours. Other vision models: {names}. For a deployment "

@@ -120,74 +120,36 @@ class HTTPBackend(Backend):
 
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
         """Ask over HTTP; see `Backend.replies`."""
-        auth = Bearer(self._key())
-        call = self._call(request, context)
+        key = self._key()
+        exchange = _Exchange(self, key, self._call(request, context), request, context)
         client = context.http_client or shared_client()
-        limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
-        with (
-            _translated(self.base_url),
-            client.stream(
-                "POST",
-                call.url,
-                content=call.body,
-                headers=_HEADERS,
-                auth=auth,
-                timeout=limit.as_timeout(),
-                follow_redirects=False,
-            ) as response,
-        ):
-            if response.status_code != _SUCCESS:
-                body = bytearray()
+        with exchange.errors_translated(), client.stream("POST", **exchange.arguments) as response:
+            exchange.begin(response)
+            with exchange.indifferent_when_done():
                 for data in response.iter_bytes():
-                    body += data
-                    if len(body) > _LONGEST_ERROR_BODY:
-                        break
-                raise self._refusal(response, bytes(body))
-            decoder = self._decoder(call, request, response)
-            with _indifferent_when_done(decoder):
-                for data in response.iter_bytes():
-                    for chunk in decoder.feed(data):
-                        yield _with_adjustments(chunk, call)
-                        limit.restart()
-                    if decoder.done:
-                        limit.restart(_DRAIN_SECONDS)
-            for chunk in decoder.finish():
-                yield _with_adjustments(chunk, call)
+                    for chunk in exchange.feed(data):
+                        yield chunk
+                        exchange.limit.restart()
+            for chunk in exchange.finish():
+                yield chunk
 
     async def areplies(self, request: Request, context: AttemptContext) -> AsyncGenerator[ReplyChunk, None]:
         """Ask over HTTP; see `Backend.areplies`. Images are prepared on worker threads."""
-        auth = Bearer(self._key())
+        key = self._key()
         prepare_here = not request.images
         call = self._call(request, context) if prepare_here else await in_thread(self._call, request, context)
+        exchange = _Exchange(self, key, call, request, context)
         client = context.http_async_client or await shared_async_client()
-        limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
-        with _translated(self.base_url):
-            async with client.stream(
-                "POST",
-                call.url,
-                content=call.body,
-                headers=_HEADERS,
-                auth=auth,
-                timeout=limit.as_timeout(),
-                follow_redirects=False,
-            ) as response:
-                if response.status_code != _SUCCESS:
-                    body = bytearray()
+        with exchange.errors_translated():
+            async with client.stream("POST", **exchange.arguments) as response:
+                exchange.begin(response)
+                with exchange.indifferent_when_done():
                     async for data in response.aiter_bytes():
-                        body += data
-                        if len(body) > _LONGEST_ERROR_BODY:
-                            break
-                    raise self._refusal(response, bytes(body))
-                decoder = self._decoder(call, request, response)
-                with _indifferent_when_done(decoder):
-                    async for data in response.aiter_bytes():
-                        for chunk in decoder.feed(data):
-                            yield _with_adjustments(chunk, call)
-                            limit.restart()
-                        if decoder.done:
-                            limit.restart(_DRAIN_SECONDS)
-                for chunk in decoder.finish():
-                    yield _with_adjustments(chunk, call)
+                        for chunk in exchange.feed(data):
+                            yield chunk
+                            exchange.limit.restart()
+                for chunk in exchange.finish():
+                    yield chunk
 
     def _call(self, request: Request, context: AttemptContext) -> _Call:
         card = self.model_card
@@ -212,12 +174,8 @@ class HTTPBackend(Backend):
     def _image(source: ImageSource, card: ModelCard, context: AttemptContext) -> PreparedImage | str:
         return source.url or prepare_image(source, card, fit=context.fit)
 
-    def _refusal(self, response: httpx.Response, body: bytes) -> RefusedByServer:
-        advice = self._unknown_model_advice()
-        return failure(response.status_code, response.headers, body, model=self.model, unknown_model=advice)
-
     @abstractmethod
-    def _unknown_model_advice(self) -> str:
+    def unknown_model_advice(self) -> str:
         """What to do when the server does not know the model."""
 
     @abstractmethod
@@ -228,41 +186,107 @@ class HTTPBackend(Backend):
             ConfigurationError: one is needed and missing.
         """
 
-    def _decoder(self, call: _Call, request: Request, response: httpx.Response) -> ReplyDecoder:
+
+class _Exchange:
+    """One attempt on the wire, without the reading and writing: what is sent, and what the answer means.
+
+    Attributes:
+        arguments: for ``client.stream("POST", …)``.
+        limit: how long it may still take.
+    """
+
+    def __init__(
+        self,
+        backend: HTTPBackend,
+        key: SecretStr | None,
+        call: _Call,
+        request: Request,
+        context: AttemptContext,
+    ) -> None:
+        self.limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
+        self.arguments: dict[str, Any] = {
+            "url": call.url,
+            "content": call.body,
+            "headers": _HEADERS,
+            "auth": Bearer(key),
+            "timeout": self.limit.as_timeout(),
+            "follow_redirects": False,
+        }
+        self._backend = backend
+        self._call = call
+        self._stream = request.stream
+        self._refused: httpx.Response | None = None
+        self._refusal = bytearray()
+        self._decoder: ReplyDecoder | None = None
+
+    def begin(self, response: httpx.Response) -> None:
+        """Look at the status and the headers."""
+        if response.status_code != _SUCCESS:
+            self._refused = response
+            return
         # Some servers answer a stream request with a whole reply.
-        stream = request.stream and "json" not in response.headers.get("content-type", "")
+        stream = self._stream and "json" not in response.headers.get("content-type", "")
         request_id = request_id_of(response.headers)
-        return ReplyDecoder(call.endpoint, model=self.model, stream=stream, request_id=request_id)
+        self._decoder = ReplyDecoder(
+            self._call.endpoint, model=self._backend.model, stream=stream, request_id=request_id
+        )
 
+    def feed(self, data: bytes) -> Iterator[ReplyChunk]:
+        """Take the next bytes of the body and give out the pieces they complete."""
+        if self._decoder is None:
+            self._refusal += data
+            if len(self._refusal) > _LONGEST_ERROR_BODY:
+                raise self._refusal_error()
+            return
+        for chunk in self._decoder.feed(data):
+            yield self._with_adjustments(chunk)
+        if self._decoder.done:
+            self.limit.restart(_DRAIN_SECONDS)
 
-def _with_adjustments(chunk: ReplyChunk, call: _Call) -> ReplyChunk:
-    return replace(chunk, adjustments=call.adjustments) if chunk.last and call.adjustments else chunk
+    def finish(self) -> Iterator[ReplyChunk]:
+        """Give out what the end of the body completes, or raise what it amounts to."""
+        if self._decoder is None:
+            raise self._refusal_error()
+        for chunk in self._decoder.finish():
+            yield self._with_adjustments(chunk)
 
+    @contextmanager
+    def indifferent_when_done(self) -> Iterator[None]:
+        """Once the reply is whole, what the connection does after it changes nothing."""
+        try:
+            yield
+        except httpx.TransportError:
+            if self._decoder is None or not self._decoder.done:
+                raise
 
-@contextmanager
-def _translated(base_url: str) -> Iterator[None]:
-    """Turn what httpx raises into errors of ours, which name the host and nothing of the request."""
-    host = urlsplit(base_url).netloc
-    try:
-        yield
-    except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.WriteTimeout):
-        raise AttemptTimedOut(f"{host} took too long to take the request.") from None
-    except httpx.TimeoutException:
-        raise AttemptTimedOut(f"{host} took too long to answer.", sent=True) from None
-    except httpx.ConnectError as error:
-        raise ConnectionFailed(f"No connection to {host}: {error}.") from None
-    except (httpx.TransportError, httpx.DecodingError) as error:
-        raise ConnectionFailed(f"The connection to {host} was lost: {error}.", sent=True) from None
+    @contextmanager
+    def errors_translated(self) -> Iterator[None]:
+        """Turn what httpx raises into errors of ours, which name the host and nothing of the request."""
+        host = urlsplit(self._backend.base_url).netloc
+        try:
+            yield
+        except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.WriteTimeout):
+            raise AttemptTimedOut(f"{host} took too long to take the request.") from None
+        except httpx.TimeoutException:
+            raise AttemptTimedOut(f"{host} took too long to answer.", sent=True) from None
+        except httpx.ConnectError as error:
+            raise ConnectionFailed(f"No connection to {host}: {error}.") from None
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            raise ConnectionFailed(f"The connection to {host} was lost: {error}.", sent=True) from None
 
+    def _with_adjustments(self, chunk: ReplyChunk) -> ReplyChunk:
+        adjustments = self._call.adjustments
+        return replace(chunk, adjustments=adjustments) if chunk.last and adjustments else chunk
 
-@contextmanager
-def _indifferent_when_done(decoder: ReplyDecoder) -> Iterator[None]:
-    """Once the reply is whole, what the connection does after it changes nothing."""
-    try:
-        yield
-    except httpx.TransportError:
-        if not decoder.done:
-            raise
+    def _refusal_error(self) -> RefusedByServer:
+        assert self._refused is not None  # noqa: S101 - begin() came before
+        return failure(
+            self._refused.status_code,
+            self._refused.headers,
+            bytes(self._refusal),
+            model=self._backend.model,
+            unknown_model=self._backend.unknown_model_advice(),
+        )
 
 
 def is_loopback(url: str) -> bool:

@@ -104,7 +104,8 @@ class OpenAICompatibleBackend(HTTPBackend):
         """Nothing where the server is this machine; elsewhere what the card says."""
         return Decimal(0) if self.is_local else super().cost(usage)
 
-    def _unknown_model_advice(self) -> str:
+    def unknown_model_advice(self) -> str:
+        """Where else to look."""
         return f"Is it installed there? {self.base_url}/models lists what the server has."
 
     def _key(self) -> SecretStr | None:
