@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO_EXTRAS := cli,langchain,llama-index,ocr
 
-.PHONY: demo test check types unit images clean
+.PHONY: demo test check types unit images reliability clean
 
 demo: .venv/installed-demo
 	@$(BIN)/python cookbook/demo.py
@@ -21,6 +21,11 @@ types: .venv/installed-$(EXTRAS)
 
 unit: .venv/installed-$(EXTRAS)
 	$(BIN)/python -m pytest
+
+# The table of docs/RELIABILITY.md is what the tests observe; the figures are printed to be copied there.
+reliability: .venv/installed-$(EXTRAS)
+	FIRELLAVA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
+	$(BIN)/python -m benchmarks.reliability
 
 # The pictures of the cookbook are made by a script, so that anyone can change and check them.
 images: .venv/installed-demo

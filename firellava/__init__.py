@@ -20,19 +20,9 @@ from firellava.client import VisionClient
 from firellava.errors import FireLLaVAError
 from firellava.images import ImageSource, PreparedImage, prepare_image
 from firellava.limits import SeveralImagesWarning
-from firellava.messages import (
-    Attempt,
-    Choice,
-    ImagePart,
-    Message,
-    Parameters,
-    Reply,
-    ReplyChunk,
-    TextPart,
-    ToolCall,
-    Usage,
-)
+from firellava.messages import ImagePart, Message, Parameters, TextPart, ToolCall
 from firellava.models import ModelCard, model_card
+from firellava.replies import Attempt, Choice, Reply, ReplyChunk, Usage
 from firellava.version import __version__
 
 __all__ = [

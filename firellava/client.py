@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from firellava.errors import FireLLaVAError
     from firellava.images import ImageInput
-    from firellava.messages import Message, Reply, ReplyChunk, Request
+    from firellava.messages import Message, Request
     from firellava.models import Fit, ModelCard
+    from firellava.replies import Reply, ReplyChunk
     from firellava.routing.events import Action, Event, Open
     from firellava.settings import Fallback
 

@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from firellava.messages import Attempt
+    from firellava.replies import Attempt
 
 __all__ = [
     "AccessDenied",

@@ -18,6 +18,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
 from firellava import messages as core
+from firellava import replies
 from firellava.client import VisionClient
 from firellava.offload import in_thread
 from langchain_firellava.caching import keeping_no_degraded_answers
@@ -183,7 +184,7 @@ class ChatFireLLaVA(FireLLaVASettings, BaseChatModel):
         return self._client(parameters.pop("model", None)), parameters
 
 
-def _to_result(reply: core.Reply) -> ChatResult:
+def _to_result(reply: replies.Reply) -> ChatResult:
     answers = [to_ai_message(reply, choice) for choice in range(len(reply.choices))]
     return ChatResult(generations=[ChatGeneration(message=answer) for answer in answers])
 

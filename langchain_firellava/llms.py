@@ -11,9 +11,9 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseLLM, LangSmithParams
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 
-from firellava import messages as core
 from firellava.client import VisionClient
 from firellava.images import ImageSource
+from firellava.replies import Reply, ReplyChunk
 from firellava.wire.completions import prompt_message
 from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.images import BlockInput, image_source
@@ -149,20 +149,20 @@ class FireLLaVACompletions(FireLLaVASettings, BaseLLM):
         return self._client(parameters.pop("model", None)), parameters, sources
 
 
-def _generations(reply: core.Reply) -> list[Generation]:
+def _generations(reply: Reply) -> list[Generation]:
     return [
         Generation(text=answer.text, generation_info=_generation_info(reply, choice))
         for choice, answer in enumerate(reply.choices)
     ]
 
 
-def _generation_chunk(chunk: core.ReplyChunk) -> GenerationChunk | None:
+def _generation_chunk(chunk: ReplyChunk) -> GenerationChunk | None:
     """The chunk for a piece, or None where it says nothing; what is no increment stands on the last."""
     if chunk.reply is None:
         return GenerationChunk(text=chunk.text) if chunk.text else None
     return GenerationChunk(text=chunk.text, generation_info=_generation_info(chunk.reply, 0))
 
 
-def _generation_info(reply: core.Reply, choice: int) -> dict[str, Any]:
+def _generation_info(reply: Reply, choice: int) -> dict[str, Any]:
     usage = usage_of(reply.usage) if choice == 0 else None
     return metadata_of(reply, choice) | {"usage_metadata": usage}

@@ -29,6 +29,7 @@ from langchain_core.messages.tool import (
 )
 
 from firellava import messages as core
+from firellava import replies
 from firellava.errors import InvalidRequest
 from langchain_firellava.content import to_parts
 
@@ -98,7 +99,7 @@ def _tool_calls(message: AIMessage) -> tuple[core.ToolCall, ...]:
     return (*valid, *invalid)
 
 
-def to_ai_message(reply: core.Reply, choice: int = 0) -> AIMessage:
+def to_ai_message(reply: replies.Reply, choice: int = 0) -> AIMessage:
     """One of the answers of a reply. Usage and cost belong to the reply as a whole and stand on the first."""
     answer = reply.choices[choice]
     valid, invalid = _read_tool_calls(answer.tool_calls)
@@ -122,7 +123,7 @@ class ChunkTranslator:
     def __init__(self) -> None:
         self._announced: set[int] = set()
 
-    def translate(self, chunk: core.ReplyChunk) -> AIMessageChunk | None:
+    def translate(self, chunk: replies.ReplyChunk) -> AIMessageChunk | None:
         """The message chunk for a piece, or None where the piece says nothing a user would see."""
         calls = [self._tool_call(call) for call in chunk.tool_calls]
         if chunk.reply is None and not (chunk.text or chunk.reasoning or calls):
@@ -136,7 +137,7 @@ class ChunkTranslator:
             message.chunk_position = "last"
         return message
 
-    def _tool_call(self, call: core.ToolCallChunk) -> ToolCallChunk:
+    def _tool_call(self, call: replies.ToolCallChunk) -> ToolCallChunk:
         known = call.index in self._announced
         self._announced.add(call.index)
         return tool_call_chunk(
@@ -147,7 +148,7 @@ class ChunkTranslator:
         )
 
 
-def usage_of(usage: core.Usage | None) -> UsageMetadata | None:
+def usage_of(usage: replies.Usage | None) -> UsageMetadata | None:
     """Token counts in LangChain's terms: whole numbers, and only those somebody stated."""
     if usage is None:
         return None
@@ -165,7 +166,7 @@ def usage_of(usage: core.Usage | None) -> UsageMetadata | None:
     return counted
 
 
-def metadata_of(reply: core.Reply, choice: int = 0) -> dict[str, Any]:
+def metadata_of(reply: replies.Reply, choice: int = 0) -> dict[str, Any]:
     """What is known about an answer beside its text: who gave it, why it ended, what it cost."""
     answer = reply.choices[choice]
     metadata = reply.metadata() | {"model_provider": PROVIDER, "finish_reason": answer.finish_reason}

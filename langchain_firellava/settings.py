@@ -26,9 +26,9 @@ from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.kinds import revive_backends
 from firellava.client import VisionClient
 from firellava.errors import ConfigurationError
-from firellava.messages import explain
 from firellava.models import Fit, ModelCard, expand_model_name
 from firellava.settings import error_names
+from firellava.validation import explain
 
 __all__ = ["CONFIG", "FireLLaVASettings"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ContentBlock
 
     from firellava import Reply, ReplyChunk
-    from firellava.messages import ToolCallChunk
+    from firellava.replies import ToolCallChunk
 
 __all__ = [
     "ChatStream",

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, mo
 
 from firellava.errors import ConfigurationError
 from firellava.images.fetch import fetch_image
-from firellava.messages import ImagePart, explain
+from firellava.messages import ImagePart
 from firellava.models import ModelCard, model_card
+from firellava.validation import explain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import ModelWrapValidatorHandler
 
-    from firellava.messages import Message, ReplyChunk, Request, Usage
+    from firellava.messages import Message, Request
     from firellava.models import Fit
+    from firellava.replies import ReplyChunk, Usage
 
 __all__ = ["AttemptContext", "Backend", "InProcessBackend"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
     from firellava.errors import RefusedByServer
     from firellava.images import ImageSource
-    from firellava.messages import ReplyChunk, Request
+    from firellava.messages import Request
     from firellava.models import ModelCard
+    from firellava.replies import ReplyChunk
     from firellava.wire.decoding import Endpoint
 
 __all__ = ["Bearer", "HTTPBackend", "checked_key", "is_loopback"]
@@ -96,7 +98,11 @@ class HTTPBackend(Backend):
     @classmethod
     def _well_formed_url(cls, url: str) -> str:
         parts = urlsplit(url.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            well_formed = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # the port is no number, or too large
+            well_formed = False
+        if not well_formed:
             raise ConfigurationError(f"{cls.__name__}: base_url must be an http(s) URL.")
         if parts.username or parts.password:
             raise ConfigurationError(
@@ -290,9 +296,12 @@ class _Exchange:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine, by its name or address."""
+    """Whether a URL leads here, by the name localhost or by an address; no other name counts."""
     host = urlsplit(url).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def checked_key(key: object, name: str) -> SecretStr:

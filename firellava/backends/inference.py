@@ -1,10 +1,9 @@
 """An engine computes on a thread of its own, so that whoever waits for it can stop waiting at any time.
 
 Neither llama.cpp nor transformers can be interrupted from outside: both ask, at every token, whether to go
-on. So a computation (`Inference`) runs on its own thread, which opens the engine if need be, waits for its
-turn and posts pieces of the reply. The caller reads them, synchronously or asynchronously, under the time
-limits of the attempt; when it stops reading, for whatever reason, the computation is told and stops at its
-next token.
+on. So a computation (`Inference`) waits for its turn on the engine's thread and posts pieces of the reply
+from there. The caller reads them, synchronously or asynchronously, under the time limits of the attempt; when
+it stops reading, for whatever reason, the computation is told and stops at its next token.
 """
 
 from __future__ import annotations
@@ -20,15 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from firellava.backends.base import InProcessBackend
 from firellava.backends.connections import TimeLimit
-from firellava.backends.engines import lease
+from firellava.backends.engines import compute
 from firellava.errors import (
     AttemptTimedOut,
     ConnectionFailed,
     FireLLaVAError,
     ServerFailed,
 )
-from firellava.messages import ImagePart, Message, ReplyChunk
+from firellava.messages import ImagePart, Message
 from firellava.offload import in_thread
+from firellava.replies import ReplyChunk
 from firellava.wire.completions import IMAGE_TOKEN, prompt_message
 
 if TYPE_CHECKING:
@@ -59,18 +59,22 @@ class Inference:
     """One computation under way.
 
     Args:
-        post: takes what comes out; called on the computation's thread.
+        plan: what to compute.
+        post: takes what comes out; called on the engine's thread.
+        label: the backend's, for errors.
 
     Attributes:
         unwanted: set when nobody waits for the rest; the engine looks at it at every token.
         begun: the engine is at work on it, so that asking again would make it do the same work twice.
     """
 
-    def __init__(self, post: Callable[[Item], None]) -> None:
+    def __init__(self, plan: Plan, post: Callable[[Item], None], label: str) -> None:
         self.unwanted = threading.Event()
         self.begun = False
         self._is_complete = False
+        self._plan = plan
         self._post = post
+        self._label = label
 
     def emit(self, chunk: ReplyChunk) -> None:
         """Hand over a piece. One that says nothing is left out: it must not commit the caller to a stream."""
@@ -78,18 +82,26 @@ class Inference:
         if chunk != _NOTHING:
             self._post(chunk)
 
-    def run(self, compute: Callable[[Inference], None], label: str) -> None:
-        """Compute, and post the end or the reason why there is none. It raises nothing."""
+    def run(self, opened: Callable[[], Engine]) -> None:
+        """Compute, and post the end or the reason why there is none; see `engines.Computation`."""
         try:
-            compute(self)
+            self._compute(opened)
         except FireLLaVAError as error:
             self._post(error)
         except Exception as error:  # noqa: BLE001 - engines raise anything, and the caller is on another thread
             said = " ".join(str(error).split())[:_LONGEST_MESSAGE]
-            self._post(ServerFailed(f"{label} failed: {type(error).__name__}: {said}"))
+            self._post(ServerFailed(f"{self._label} failed: {type(error).__name__}: {said}"))
         else:
-            closed = ConnectionFailed(f"{label} was closed before it had answered.")
+            closed = ConnectionFailed(f"{self._label} was closed before it had answered.")
             self._post(None if self._is_complete else closed)
+
+    def _compute(self, opened: Callable[[], Engine]) -> None:
+        if self.unwanted.is_set():
+            return
+        engine = opened()
+        if not self.unwanted.is_set():
+            self.begun = True
+            self._plan(engine, self)
 
 
 class EngineBackend(InProcessBackend):
@@ -112,12 +124,11 @@ class EngineBackend(InProcessBackend):
         """Check the request, prepare its images, and say what to do with the engine."""
 
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
-        """Compute on a thread and pass the pieces on; see `Backend.replies`."""
+        """Have it computed and pass the pieces on; see `Backend.replies`."""
         pieces = _Pieces(request, context, self.label)
         plan = self._plan(request, context)
         items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        inference = Inference(items.put)
-        self._start(plan, inference)
+        inference = self._start(plan, items.put)
         try:
             while not pieces.complete:
                 try:
@@ -139,8 +150,7 @@ class EngineBackend(InProcessBackend):
             with suppress(RuntimeError):  # the loop is closed, and with it whoever waited
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
-        inference = Inference(post)
-        self._start(plan, inference)
+        inference = self._start(plan, post)
         try:
             while not pieces.complete:
                 try:
@@ -153,17 +163,10 @@ class EngineBackend(InProcessBackend):
         finally:
             inference.unwanted.set()
 
-    def _start(self, plan: Plan, inference: Inference) -> None:
-        def compute(inference: Inference) -> None:
-            with lease(self.engine_key, self._open, inference.unwanted) as engine, engine.turn:
-                if not inference.unwanted.is_set():
-                    inference.begun = True
-                    plan(engine, inference)
-
-        # A daemon, because a thread that is not one is waited for before `close_all` could tell it to stop.
-        threading.Thread(
-            target=inference.run, args=(compute, self.label), name=f"firellava {self.label}", daemon=True
-        ).start()
+    def _start(self, plan: Plan, post: Callable[[Item], None]) -> Inference:
+        inference = Inference(plan, post, self.label)
+        compute(self.engine_key, self._open, inference, name=self.label)
+        return inference
 
 
 def as_conversation(request: Request) -> Request:

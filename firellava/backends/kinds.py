@@ -15,9 +15,7 @@ from firellava.backends.transformers import TransformersBackend
 
 __all__ = ["revive_backends"]
 
-_Kind = (
-    FireworksBackend | OpenAICompatibleBackend | LlamaCppBackend | TransformersBackend | OfflineReader
-)
+_Kind = FireworksBackend | OpenAICompatibleBackend | LlamaCppBackend | TransformersBackend | OfflineReader
 _ANY: TypeAdapter[_Kind] = TypeAdapter(Annotated[_Kind, Field(discriminator="kind")])
 
 

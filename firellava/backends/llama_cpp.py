@@ -30,8 +30,8 @@ from firellava.errors import (
 )
 from firellava.images import prepare_image
 from firellava.limits import check_images, check_request
-from firellava.messages import ReplyChunk
 from firellava.models import Capabilities, ImageLimits, ImageTarget, ModelCard
+from firellava.replies import ReplyChunk
 from firellava.wire import chat
 
 if TYPE_CHECKING:
@@ -155,7 +155,6 @@ class LlamaCppEngine(Engine):
     """
 
     def __init__(self, backend: LlamaCppBackend) -> None:
-        super().__init__()
         import xllamacpp  # noqa: PLC0415 - an optional extra
 
         params = xllamacpp.CommonParams()

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from firellava.backends.base import AttemptContext, InProcessBackend
 from firellava.errors import UnsupportedCapability
 from firellava.images import decode_image
-from firellava.messages import ReplyChunk
 from firellava.models import Capabilities, ImageLimits, ModelCard
 from firellava.reader import answer
+from firellava.replies import ReplyChunk
 
 if TYPE_CHECKING:
     from collections.abc import Generator

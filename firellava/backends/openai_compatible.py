@@ -15,7 +15,7 @@ from firellava.models import Capabilities, ImageLimits, ModelCard, model_card
 if TYPE_CHECKING:
     from typing import Self
 
-    from firellava.messages import Usage
+    from firellava.replies import Usage
 
 __all__ = ["OpenAICompatibleBackend", "as_served_locally"]
 

@@ -7,8 +7,6 @@ the first question is asked: importing torch takes seconds.
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -19,8 +17,9 @@ from firellava.backends.inference import EngineBackend, as_conversation
 from firellava.errors import ConfigurationError, MissingExtra, UnsupportedCapability
 from firellava.images import ImageSource, decode_image, prepare_image
 from firellava.limits import check_images, check_request
-from firellava.messages import ReplyChunk, TextPart
+from firellava.messages import TextPart
 from firellava.models import Capabilities, ImageLimits, ImageTarget, ModelCard
+from firellava.replies import ReplyChunk
 
 if TYPE_CHECKING:
     from firellava.backends.base import AttemptContext
@@ -92,7 +91,7 @@ class TransformersBackend(EngineBackend):
     def _open(self) -> Engine:
         from firellava.backends.transformers_engine import TransformersEngine  # noqa: PLC0415 - imports torch
 
-        return TransformersEngine(self.checkpoint_path, self.device, self.dtype, forked=_torch_is_forked)
+        return TransformersEngine(self.checkpoint_path, self.device, self.dtype)
 
     def _plan(self, request: Request, context: AttemptContext) -> Plan:
         card = self.model_card
@@ -150,15 +149,3 @@ def _turns(request: Request, images: list[PreparedImage]) -> list[tuple[str, lis
         return [part.text if isinstance(part, TextPart) else next(pictures) for part in message.parts]
 
     return [(message.role, contents(message)) for message in request.messages]
-
-
-_torch_is_forked = False
-
-
-def _note_fork() -> None:
-    global _torch_is_forked  # noqa: PLW0603 - a fork hook has no other way to tell
-    _torch_is_forked = "torch" in sys.modules
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)

@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from firellava.backends.engines import Engine
 from firellava.errors import ConfigurationError, ContextOverflow, InvalidRequest
-from firellava.messages import ReplyChunk, Usage
+from firellava.replies import ReplyChunk, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,17 +39,12 @@ class TransformersEngine(Engine):
         path: the checkpoint.
         device: where torch computes.
         dtype: torch's name for the type of the weights, or ``auto``.
-        forked: torch was imported before this process was forked.
 
     Raises:
         ConfigurationError: the checkpoint cannot be loaded, or not on this device.
     """
 
-    def __init__(self, path: Path, device: str, dtype: str, *, forked: bool) -> None:
-        super().__init__()
-        if forked:
-            # The threads that torch computes with stayed in the parent; waiting for them would never end.
-            torch.set_num_threads(1)
+    def __init__(self, path: Path, device: str, dtype: str) -> None:
         try:
             with _quiet():
                 self._processor: Any = AutoProcessor.from_pretrained(

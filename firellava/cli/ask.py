@@ -19,7 +19,7 @@ from firellava.messages import ImagePart, Message, TextPart
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from firellava.messages import Reply, ReplyChunk
+    from firellava.replies import Reply, ReplyChunk
 
 __all__ = ["ask"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from firellava.messages import Usage
+    from firellava.replies import Usage
 
 __all__ = ["Prices"]
 

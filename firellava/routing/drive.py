@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from firellava.errors import AttemptTimedOut, BackendError, ConnectionFailed, FireLLaVAError, StreamBroken
-from firellava.messages import ReplyChunk
-from firellava.replies import ReplyBuilder
+from firellava.replies import ReplyChunk
 from firellava.routing.events import Deliver, Discover, Discovered, Ended, Failed, Opened, Sleep, Woke
 from firellava.routing.notices import notice
+from firellava.routing.reply_builder import ReplyBuilder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from firellava.backends.base import Backend
     from firellava.errors import FireLLaVAError
-    from firellava.messages import Attempt, Usage
+    from firellava.replies import Attempt, Usage
 
 __all__ = [
     "AUTOMATIC",

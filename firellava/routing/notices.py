@@ -10,6 +10,8 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from firellava.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from firellava.routing.events import Deliver
 
@@ -23,11 +25,18 @@ _replaced: set[str] = set()
 
 
 def notice(deliver: Deliver) -> None:
-    """Log what this reply changes about who answers."""
-    answering = deliver.backend.label
-    failed = {attempt.backend: attempt for attempt in deliver.attempts if attempt.error is not None}
+    """Log what this reply changes about who answers.
+
+    A backend that was passed over because it cannot do what was asked is in order, and no news.
+    """
+    answering, turn = deliver.backend.label, deliver.attempts[-1].turn
+    failed = {
+        attempt.backend: attempt
+        for attempt in deliver.attempts
+        if attempt.turn != turn and not isinstance(attempt.error, InvalidRequest)
+    }
     with _lock:
-        news = [attempt for label, attempt in failed.items() if label != answering and label not in _replaced]
+        news = [attempt for label, attempt in failed.items() if label not in _replaced]
         _replaced.update(attempt.backend for attempt in news)
         back = answering in _replaced
         _replaced.discard(answering)

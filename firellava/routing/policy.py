@@ -37,7 +37,7 @@ from firellava.errors import (
     UnreadableReply,
     UnsupportedCapability,
 )
-from firellava.messages import Attempt
+from firellava.replies import Attempt
 from firellava.routing.breaker import breaker_of
 from firellava.routing.events import (
     AUTOMATIC,
@@ -155,10 +155,10 @@ class _Call:
         self._breaker_of = breaker_of
         self._end_by = None if timing.deadline is None else now + timing.deadline
         self._attempts: list[Attempt] = []
+        self._turn = -1
 
     def run(self, fallback_on: tuple[type[FireLLaVAError], ...]) -> Generator[Action, Event, None]:
         """Ask one backend after the other until one answers or a failure is to be raised."""
-        asked = 0
         error: FireLLaVAError = NothingToAsk(
             "No backend is left to ask. Give one, or install the offline reader: "
             'pip install "firellava[ocr]".'
@@ -167,7 +167,7 @@ class _Call:
             if isinstance(self._waiting[0], Automatic):
                 yield from self._discover()
                 continue
-            asked += 1
+            self._turn += 1
             failure = yield from self._insist(self._waiting[0])
             if failure is None:
                 return
@@ -177,7 +177,7 @@ class _Call:
             self._waiting.pop(0)
         if isinstance(error, AttemptTimedOut) and self._left() == 0:
             raise self._deadline_exceeded()
-        if asked <= 1:
+        if self._turn <= 0:
             raise error
         raise AllBackendsFailed(f"No backend answered. {_told(self._attempts)}", self._attempts)
 
@@ -216,7 +216,7 @@ class _Call:
             event = yield Open(backend, seconds, self._end_by)
             self._now = event.at
             error = event.error if isinstance(event, Failed) else None
-            self._attempts.append(Attempt(backend.label, self._now - started, error))
+            self._attempts.append(Attempt(backend.label, self._now - started, error, self._turn))
             if error is not None:
                 if permit is not None and isinstance(error, _SIGNS_OF_TROUBLE):
                     breaker.failed(permit, self._now, getattr(error, "retry_after", None))
@@ -232,7 +232,8 @@ class _Call:
 
     def _pass_over(self, backend: Backend) -> CircuitOpen:
         error = CircuitOpen(f"{backend.label} failed several times in a row and is left alone for a while.")
-        self._attempts.append(Attempt(backend.label, 0.0, error))
+        error.backend = backend.label
+        self._attempts.append(Attempt(backend.label, 0.0, error, self._turn))
         return error
 
     def _discover(self) -> Generator[Action, Event, None]:

@@ -9,7 +9,7 @@ import orjson
 
 from firellava.errors import InvalidRequest, UnreadableReply
 from firellava.images import PreparedImage
-from firellava.messages import ReplyChunk, Usage
+from firellava.replies import ReplyChunk, Usage
 from firellava.wire.failures import failure_in_event
 
 if TYPE_CHECKING:

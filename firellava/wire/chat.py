@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from firellava.messages import ImagePart, ReplyChunk, ToolCallChunk
+from firellava.messages import ImagePart
+from firellava.replies import ReplyChunk, ToolCallChunk
 from firellava.wire.bodies import image_url, read_choices, read_whole, write_body
 
 if TYPE_CHECKING:

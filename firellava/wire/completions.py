@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from firellava.errors import InvalidRequest
-from firellava.messages import ImagePart, Message, ReplyChunk, TextPart
+from firellava.messages import ImagePart, Message, TextPart
+from firellava.replies import ReplyChunk
 from firellava.wire.bodies import image_url, read_choices, read_whole, write_body
 
 if TYPE_CHECKING:

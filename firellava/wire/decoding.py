@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from firellava.errors import ConnectionFailed, UnreadableReply
-from firellava.messages import ReplyChunk
+from firellava.replies import ReplyChunk
 from firellava.wire.sse import EventDecoder
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""True engines on the tiny LLaVA answer about pixels through every face of this package, the API being down."""
+"""True engines on the tiny LLaVA answer about pixels through every face of this package, the API down."""
 
 import base64
 import io

@@ -302,6 +302,9 @@ class TestBadInputIsRefusedAndNothingIsSent:
     def test_settings(self) -> None:
         for settings, told in (
             ({"base_url": "http://example.com/v1"}, "unencrypted"),
+            ({"base_url": "http://127.0.0.1.example.com/v1"}, "unencrypted"),
+            ({"base_url": "http://localhost.example.com/v1"}, "unencrypted"),
+            ({"base_url": "https://127.0.0.1:99999/v1"}, "http"),
             ({"base_url": "ftp://example.com"}, "http"),
             ({"base_url": "https://me:secret@example.com"}, "user name"),
             ({"api_key": ""}, "empty"),

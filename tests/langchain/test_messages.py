@@ -23,9 +23,10 @@ from langchain_core.messages import (
 
 from firellava import Choice, Message, OfflineReader, Reply, ReplyChunk, ToolCall, Usage
 from firellava.errors import InvalidRequest
-from firellava.messages import Request, ToolCallChunk
-from firellava.replies import ReplyBuilder
+from firellava.messages import Request
+from firellava.replies import ToolCallChunk
 from firellava.routing.events import Deliver
+from firellava.routing.reply_builder import ReplyBuilder
 from langchain_firellava.messages import ChunkTranslator, to_ai_message, to_core_messages
 
 

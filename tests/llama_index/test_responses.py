@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Generator
 
 from firellava import Choice, Reply, ReplyChunk, ToolCall
-from firellava.messages import ToolCallChunk
+from firellava.replies import ToolCallChunk
 from llama_index_firellava.responses import (
     ChatStream,
     CompletionStream,

@@ -1,8 +1,6 @@
 """Engines on the tiny LLaVA, in this process and behind HTTP."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -30,18 +28,3 @@ def engine_backend(request: pytest.FixtureRequest) -> EngineBackend:
 def _no_engine_stays_open() -> Iterator[None]:
     yield
     engines.close_all()
-
-
-@pytest.fixture
-def computing() -> Callable[[], list[str]]:
-    """Names the threads on which engines compute, after giving those that were told to stop time to do so."""
-
-    def names(patience: float = 5.0) -> list[str]:
-        until = time.monotonic() + patience
-        while found := [t.name for t in threading.enumerate() if t.name.startswith("firellava ")]:
-            if time.monotonic() > until:
-                break
-            time.sleep(0.01)
-        return found
-
-    return names

@@ -23,7 +23,7 @@ from firellava.errors import (
     UnsafeURL,
     UnsupportedCapability,
 )
-from firellava.messages import ReplyChunk
+from firellava.replies import ReplyChunk
 from tests.fixtures.tiny_model import CIRCLE, asked, picture
 
 DESCRIBED = "A red circle on a blue background."
@@ -203,7 +203,7 @@ def test_what_it_cannot_do_is_refused_by_name(
 def test_bad_input_is_refused_before_an_engine_is_opened(
     client: VisionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("firellava.backends.inference.lease")
+    monkeypatch.delattr("firellava.backends.inference.compute")
     with pytest.raises(UnsafeURL):
         client.ask("What is this?", "http://127.0.0.1:1/cat.jpg")
     with pytest.raises(UnreadableImage):

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,12 @@ from firellava.errors import (
     DeadlineExceeded,
     StreamBroken,
 )
-from firellava.messages import ReplyChunk
+from firellava.replies import ReplyChunk
 from tests.fixtures.tiny_model import CHECKPOINT, CIRCLE, asked
 
 ROOT = Path(__file__).parents[3]
 COLOUR = "What colour is the background?"
 QUESTION = asked("Describe the image.", CIRCLE)
-Computing = Callable[[], list[str]]
 
 
 @dataclass
@@ -42,6 +40,11 @@ class Endless:
 
     def client(self, **settings: Any) -> VisionClient:
         return VisionClient(backend=self.backend, **settings)
+
+    def said_in_all(self) -> int:
+        """Pieces it said until it turned to the next question."""
+        self.client().ask(COLOUR, CIRCLE, temperature=0, max_tokens=1)
+        return len(self.said)
 
 
 @pytest.fixture
@@ -66,28 +69,23 @@ def endless(engine_backend: EngineBackend, tmp_path: Path, monkeypatch: pytest.M
     return made
 
 
-def test_a_stream_that_is_closed_early_stops_the_engine(endless: Endless, computing: Computing) -> None:
+def test_a_stream_that_is_closed_early_stops_the_engine(endless: Endless) -> None:
     stream = endless.client().stream(QUESTION, **endless.parameters)
     assert next(stream).text
     stream.close()
-    assert computing() == []
-    assert len(endless.said) < 50
+    assert endless.said_in_all() < 50
 
 
-async def test_an_asynchronous_stream_that_is_closed_early_stops_the_engine(
-    endless: Endless, computing: Computing
-) -> None:
+async def test_an_asynchronous_stream_that_is_closed_early_stops_the_engine(endless: Endless) -> None:
     stream = endless.client().astream(QUESTION, **endless.parameters)
     await anext(stream)
     await stream.aclose()
-    assert await asyncio.to_thread(computing) == []
-    assert len(endless.said) < 50
+    assert await asyncio.to_thread(endless.said_in_all) < 50
 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_cancelled_task_stops_the_engine(
     endless: Endless,
-    computing: Computing,
     streamed: bool,  # noqa: FBT001 - a case of the test
 ) -> None:
     async def read() -> None:
@@ -100,11 +98,10 @@ async def test_a_cancelled_task_stops_the_engine(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(computing) == []
-    assert len(endless.said) < 100
+    assert await asyncio.to_thread(endless.said_in_all) < 100
 
 
-def test_time_limits_are_kept_and_stop_the_engine(endless: Endless, computing: Computing) -> None:
+def test_time_limits_are_kept_and_stop_the_engine(endless: Endless) -> None:
     parameters = endless.parameters
     endless.client().chat(QUESTION, **parameters | {"max_tokens": 1})  # so that it is loaded
     endless.said.clear()
@@ -117,15 +114,12 @@ def test_time_limits_are_kept_and_stop_the_engine(endless: Endless, computing: C
     with pytest.raises(AttemptTimedOut):
         asyncio.run(endless.client(timeout=0.3).achat(QUESTION, **parameters))
     with pytest.raises(StreamBroken, match="took too long") as broken:
-        list(endless.client(deadline=0.5).stream(QUESTION, **parameters))
+        list(endless.client(deadline=2).stream(QUESTION, **parameters))
     assert broken.value.partial_text
-    assert computing() == []
-    assert len(endless.said) < 400
+    assert endless.said_in_all() < 500
 
 
-def test_whoever_waits_for_a_busy_engine_waits_no_longer_than_allowed(
-    endless: Endless, computing: Computing
-) -> None:
+def test_whoever_waits_for_a_busy_engine_waits_no_longer_than_allowed(endless: Endless) -> None:
     stream = endless.client().stream(QUESTION, **endless.parameters)
     next(stream)
     impatient = endless.client(timeout=0.2, max_retries=0)
@@ -134,7 +128,7 @@ def test_whoever_waits_for_a_busy_engine_waits_no_longer_than_allowed(
     assert not raised.value.sent
     assert next(stream).text
     stream.close()
-    assert computing() == []
+    assert endless.said_in_all() < 100
 
 
 def test_an_engine_that_is_closed_while_it_answers_breaks_the_stream_and_opens_again(

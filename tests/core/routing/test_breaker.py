@@ -79,7 +79,18 @@ class BreakerAndOracle(RuleBasedStateMachine):
 
     @rule()
     def wait_until_a_probe_is_due(self) -> None:
-        self.now = max(self.now, self.oracle.open_until)
+        self.now = max(self.now, self.oracle.open_until, self.oracle.probed_until)
+
+    @rule(outcomes=st.lists(st.sampled_from(["succeeded", "failed"]), min_size=2, max_size=4))
+    def ask_and_report_one_after_the_other(self, outcomes: list[str]) -> None:
+        for outcome in outcomes:
+            self.wait_until_a_probe_is_due()
+            held = self.ask()
+            if outcome == "failed":
+                self.fail(held, None, settled=True)
+            else:
+                self.succeed(held, settled=True)
+            self.they_agree_on_the_state()
 
     @rule(target=permits)
     def ask(self) -> Any:
@@ -125,7 +136,7 @@ class BreakerAndOracle(RuleBasedStateMachine):
 
 
 TestBreakerAndOracle = BreakerAndOracle.TestCase
-TestBreakerAndOracle.settings = settings(max_examples=1000, stateful_step_count=30, deadline=None)
+TestBreakerAndOracle.settings = settings(max_examples=1000, stateful_step_count=25, deadline=None)
 
 
 def opened(**limits: float) -> Breaker:
