@@ -231,25 +231,13 @@ def _part(part: str | Image) -> dict[str, Any]:
 
 
 def _generation(parameters: Parameters, usual: Any) -> dict[str, Any]:  # noqa: ANN401 - a GenerationConfig
-    """Arguments of ``generate``. What only sampling knows is unset where nothing is sampled."""
-    shaping = {name: getattr(parameters, name) for name in ("top_p", "top_k", "min_p")}
-    given = {name: value for name, value in shaping.items() if value is not None}
-    if parameters.temperature is None:
-        samples = bool(given) or bool(usual.do_sample)
-    else:
-        samples = parameters.temperature > 0
-    settings: dict[str, Any] = {"do_sample": samples}
-    if not samples:
-        settings |= dict.fromkeys(("temperature", *shaping))
-    else:
-        settings |= (
-            given if parameters.temperature is None else given | {"temperature": parameters.temperature}
-        )
+    """Arguments of ``generate``, where `usual` is not to decide."""
+    names = ("temperature", "top_p", "top_k", "min_p")
+    shaping = {name: value for name in names if (value := getattr(parameters, name)) is not None}
+    samples = shaping.get("temperature", bool(shaping) or usual.do_sample) > 0
+    settings: dict[str, Any] = {"do_sample": samples, **(shaping if samples else {})}
     if parameters.repetition_penalty is not None:
         settings["repetition_penalty"] = parameters.repetition_penalty
-    if usual.pad_token_id is None:
-        ends = usual.eos_token_id
-        settings["pad_token_id"] = ends[0] if isinstance(ends, list) else ends
     return settings
 
 

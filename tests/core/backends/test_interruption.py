@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -18,6 +18,7 @@ from firellava.backends import engines
 from firellava.backends.inference import EngineBackend, Inference
 from firellava.errors import (
     AttemptTimedOut,
+    ConnectionFailed,
     DeadlineExceeded,
     StreamBroken,
 )
@@ -141,6 +142,18 @@ def test_an_engine_that_is_closed_while_it_answers_breaks_the_stream_and_opens_a
         list(stream)
     reply = endless.client().ask(COLOUR, CIRCLE, temperature=0, max_tokens=5)
     assert reply.text == "The background is blue."
+
+
+def test_no_engine_is_opened_for_a_question_that_nobody_waits_for_any_longer() -> None:
+    posted: list[object] = []
+
+    def opened() -> NoReturn:
+        pytest.fail("the engine was opened")
+
+    inference = Inference(lambda *_: None, posted.append, "an engine")
+    inference.unwanted.set()
+    inference.run(opened)
+    assert [type(item) for item in posted] == [ConnectionFailed]
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
