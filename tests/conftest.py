@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from firellava.backends.openai_compatible import OpenAICompatibleBackend
 from firellava.routing import notices
 from firellava.routing.breaker import breaker_of
-from tests.api_server import ApiServer
+from tests.api_server import QWEN_MAX, ApiServer
 
 _ENGINES = {
     "llama_cpp": ("xllamacpp",),
@@ -53,6 +54,26 @@ def api_server(running_api_server: ApiServer) -> ApiServer:
     """The API's contract as a real HTTP server, its memory cleared."""
     running_api_server.clear()
     return running_api_server
+
+
+@pytest.fixture(scope="session")
+def running_local_server() -> Iterator[ApiServer]:
+    """The session's second server; tests take `local_server`."""
+    with ApiServer() as server:
+        yield server
+
+
+@pytest.fixture
+def local_server(running_local_server: ApiServer) -> ApiServer:
+    """A server on this machine that answers in the API's place, its memory cleared."""
+    running_local_server.clear()
+    return running_local_server
+
+
+@pytest.fixture
+def local(local_server: ApiServer) -> OpenAICompatibleBackend:
+    """The local server as a backend."""
+    return OpenAICompatibleBackend(base_url=local_server.base_url, model=QWEN_MAX, api_key=local_server.key)
 
 
 @pytest.fixture(autouse=True)

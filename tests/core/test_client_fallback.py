@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,23 +50,6 @@ def astreamed(client: VisionClient) -> Any:
 
 each_way = pytest.mark.parametrize("ask", [whole, streamed, awhole, astreamed])
 Ask = Callable[[VisionClient], Any]
-
-
-@pytest.fixture(scope="module")
-def running_local_server() -> Iterator[ApiServer]:
-    with ApiServer() as server:
-        yield server
-
-
-@pytest.fixture
-def local_server(running_local_server: ApiServer) -> ApiServer:
-    running_local_server.clear()
-    return running_local_server
-
-
-@pytest.fixture
-def local(local_server: ApiServer) -> OpenAICompatibleBackend:
-    return OpenAICompatibleBackend(base_url=local_server.base_url, model=QWEN_MAX, api_key=local_server.key)
 
 
 @pytest.fixture
