@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from firellava.backends import engines
 from firellava.backends.base import AttemptContext, Backend
@@ -17,7 +17,7 @@ from firellava.requests import chat_request, completion_request, load_images, qu
 from firellava.routing.drive import adrive, drive
 from firellava.routing.events import AUTOMATIC, Automatic
 from firellava.routing.policy import FALLBACK_REASONS, Timing, route
-from firellava.settings import check_fallback, error_classes, first_backend, tag_names
+from firellava.settings import error_classes, fallbacks, first_backend, tag_names
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from firellava.settings import Fallback
 
 __all__ = ["VisionClient"]
+
+_Askable = TypeVar("_Askable", bound="Backend | Automatic")
 
 
 class VisionClient:
@@ -98,8 +100,10 @@ class VisionClient:
         http_async_client: httpx.AsyncClient | None = None,
     ) -> None:
         self._first = first_backend(backend, card, model=model, api_key=api_key, base_url=base_url)
-        self._fallback = fallback
+        self._fallbacks = fallbacks(fallback)
         self._local_only = local_only
+        # With `local_only` and nothing of this machine, what it has is looked for.
+        self._order = self._allowed((self._first, *self._fallbacks)) or (AUTOMATIC,)
         self._fallback_on = FALLBACK_REASONS if fallback_on is None else error_classes(fallback_on)
         self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
         self._image_roots = None if image_roots is None else as_folders(image_roots)
@@ -107,13 +111,11 @@ class VisionClient:
         self._context = AttemptContext(
             fit=fit, idle_seconds=timeout, http_client=http_client, http_async_client=http_async_client
         )
-        check_fallback(fallback)
 
     def __repr__(self) -> str:
         """The backends by their labels; nothing secret."""
-        fallback = (
-            self._fallback if self._fallback in ("auto", None) else [b.label for b in self.backends[1:]]
-        )
+        labels = [other.label for other in self._fallbacks if not isinstance(other, Automatic)]
+        fallback = labels or ("auto" if self._fallbacks else None)
         return f"VisionClient({self._first.label!r}, fallback={fallback!r})"
 
     def __enter__(self) -> Self:
@@ -147,22 +149,18 @@ class VisionClient:
                 found += [other for other in self._discover(None) if other not in found]
         return tuple(found)
 
-    @property
-    def _order(self) -> tuple[Backend | Automatic, ...]:
-        fallback = self._fallback
-        given = (fallback,) if isinstance(fallback, Backend) else fallback or ()
-        configured = [self._first, *(() if fallback == "auto" else cast("Sequence[Backend]", given))]
-        allowed = [backend for backend in configured if backend.is_local or not self._local_only]
-        return (*allowed, AUTOMATIC) if fallback == "auto" or not allowed else tuple(allowed)
-
     def _discover(self, seconds: float | None) -> tuple[Backend, ...]:
         return self._allowed(automatic_fallbacks(seconds))
 
     async def _adiscover(self, seconds: float | None) -> tuple[Backend, ...]:
         return self._allowed(await automatic_fallbacks_async(seconds))
 
-    def _allowed(self, backends: Iterable[Backend]) -> tuple[Backend, ...]:
-        return tuple(backend for backend in backends if backend.is_local or not self._local_only)
+    def _allowed(self, backends: Iterable[_Askable]) -> tuple[_Askable, ...]:
+        return tuple(
+            backend
+            for backend in backends
+            if not self._local_only or isinstance(backend, Automatic) or backend.is_local
+        )
 
     @property
     def model_card(self) -> ModelCard:

@@ -19,7 +19,6 @@ from firellava.backends.connections import TimeLimit, shared_client
 from firellava.backends.discovery import discover_local
 from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.http import Bearer, checked_key
-from firellava.backends.local_settings import LocalSettings
 from firellava.errors import ConfigurationError
 from firellava.reader import engine
 
@@ -105,7 +104,7 @@ def diagnose(*, offline: bool = False) -> Diagnosis:
     Raises:
         ConfigurationError: a setting is malformed.
     """
-    local = discover_local(LocalSettings.from_environment())
+    local = discover_local()
     return Diagnosis(_api(offline=offline), local, local.offline_reader.problem or _reader_problem())
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -80,6 +80,12 @@ class ImageLimits(_Data):
     url_bytes: int | None = 5_000_000
     url_seconds: float | None = 1.5
     formats: tuple[ImageFormat, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM")
+
+    @classmethod
+    def unlimited(cls, *formats: ImageFormat) -> Self:
+        """Nothing but the formats counts, as with a model on one's own machine; by default the usual ones."""
+        counted = {"count": None, "inline_bytes": None, "url_bytes": None, "url_seconds": None}
+        return cls.model_validate(counted | ({"formats": formats} if formats else {}))
 
 
 class Capabilities(_Data):

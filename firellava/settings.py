@@ -9,11 +9,12 @@ from firellava import errors
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.errors import ConfigurationError, FireLLaVAError
+from firellava.routing.events import AUTOMATIC, Automatic
 
 if TYPE_CHECKING:
     from firellava.models import ModelCard
 
-__all__ = ["Fallback", "check_fallback", "error_classes", "error_names", "first_backend", "tag_names"]
+__all__ = ["Fallback", "error_classes", "error_names", "fallbacks", "first_backend", "tag_names"]
 
 Fallback: TypeAlias = Backend | Sequence[Backend] | Literal["auto"] | None
 """What answers when the first backend cannot; see `VisionClient`."""
@@ -62,16 +63,20 @@ def tag_names(names: str | Sequence[str]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def check_fallback(fallback: object) -> None:
-    """Refuse what is no ``fallback=`` setting.
+def fallbacks(fallback: object) -> tuple[Backend | Automatic, ...]:
+    """A ``fallback=`` setting as what is asked after the first backend, in order.
 
     Raises:
         ConfigurationError: it is neither a backend, a list of backends, ``"auto"`` nor None.
     """
-    if fallback is None or fallback == "auto" or isinstance(fallback, Backend):
-        return
+    if fallback is None:
+        return ()
+    if fallback == "auto":
+        return (AUTOMATIC,)
+    if isinstance(fallback, Backend):
+        return (fallback,)
     if isinstance(fallback, list | tuple) and all(isinstance(backend, Backend) for backend in fallback):
-        return
+        return tuple(fallback)
     raise ConfigurationError(
         f"fallback= takes a backend, a list of backends, 'auto' or None, not {type(fallback).__name__}."
     )

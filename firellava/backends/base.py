@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from firellava.errors import ConfigurationError
-from firellava.images.fetch import fetch_image
-from firellava.messages import ImagePart
 from firellava.models import ModelCard, model_card
 from firellava.validation import explain
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     import httpx
     from pydantic import ModelWrapValidatorHandler
 
-    from firellava.messages import Message, Request
+    from firellava.messages import Request
     from firellava.models import Fit
     from firellava.replies import ReplyChunk, Usage
 
@@ -105,17 +103,6 @@ class Backend(BaseModel, ABC):
         prices = self.model_card.prices
         return None if usage is None or prices is None else prices.cost(usage)
 
-    def inlined(self, request: Request, context: AttemptContext) -> Request:
-        """The request with its image URLs downloaded, for backends that take none.
-
-        Raises:
-            ImageError: a URL that is not safe to open, or that leads to no image.
-        """
-        if not any(image.source.url for image in request.images):
-            return request
-        messages = (_inlined_message(message, context.seconds) for message in request.messages)
-        return replace(request, messages=tuple(messages))
-
     @abstractmethod
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
         """Ask, and yield the pieces of the reply; the final one has ``last=True``.
@@ -130,16 +117,6 @@ class Backend(BaseModel, ABC):
     @abstractmethod
     def areplies(self, request: Request, context: AttemptContext) -> AsyncGenerator[ReplyChunk, None]:
         """The same for asynchronous callers; the event loop is never held up."""
-
-
-def _inlined_message(message: Message, seconds: float | None) -> Message:
-    parts = [
-        replace(part, source=fetch_image(part.source.url, seconds=seconds))
-        if isinstance(part, ImagePart) and part.source.url
-        else part
-        for part in message.parts
-    ]
-    return replace(message, content=parts)
 
 
 class InProcessBackend(Backend):

@@ -18,8 +18,8 @@ from pydantic import Field, SecretStr, field_validator, model_serializer
 
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.connections import TimeLimit, shared_async_client, shared_client
+from firellava.backends.pictures import adjustments_of, prepared
 from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed
-from firellava.images import PreparedImage, prepare_image
 from firellava.limits import check_images, check_request
 from firellava.offload import in_thread
 from firellava.version import __version__
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pydantic import SerializerFunctionWrapHandler
 
     from firellava.errors import RefusedByServer
-    from firellava.images import ImageSource
+    from firellava.images import ImageSource, PreparedImage
     from firellava.messages import Request
     from firellava.models import ModelCard
     from firellava.replies import ReplyChunk
@@ -160,16 +160,9 @@ class HTTPBackend(Backend):
     def _call(self, request: Request, context: AttemptContext) -> _Call:
         card = self.model_card
         check_request(request, card)
-        if not card.capabilities.image_urls:
-            request = self.inlined(request, context)
         images = [self._image(part.source, card, context) for part in request.images]
         check_images(images, card)
-        adjustments = tuple(
-            f"image {number}: {line}"
-            for number, image in enumerate(images, 1)
-            if isinstance(image, PreparedImage)
-            for line in image.adjustments
-        )
+        adjustments = adjustments_of(images)
         if request.completion:
             body = completions.encode(request, self.model, card, images)
             return _Call(f"{self.base_url}/completions", body, completions, adjustments)
@@ -178,7 +171,8 @@ class HTTPBackend(Backend):
 
     @staticmethod
     def _image(source: ImageSource, card: ModelCard, context: AttemptContext) -> PreparedImage | str:
-        return source.url or prepare_image(source, card, fit=context.fit)
+        passed_on = source.url if card.capabilities.image_urls else None
+        return passed_on or prepared(source, card, context)
 
     @abstractmethod
     def unknown_model_advice(self) -> str:

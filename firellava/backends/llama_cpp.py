@@ -19,6 +19,7 @@ from pydantic import Field, field_validator
 
 from firellava.backends.engines import Engine
 from firellava.backends.inference import EngineBackend, as_conversation
+from firellava.backends.pictures import adjustments_of, prepared
 from firellava.errors import (
     BadRequest,
     ConfigurationError,
@@ -28,7 +29,6 @@ from firellava.errors import (
     RefusedByServer,
     UnsupportedCapability,
 )
-from firellava.images import prepare_image
 from firellava.limits import check_images, check_request
 from firellava.models import Capabilities, ImageLimits, ImageTarget, ModelCard
 from firellava.replies import ReplyChunk
@@ -41,9 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LlamaCppBackend", "LlamaCppEngine"]
 
-_LIMITS: Final = ImageLimits(
-    count=None, inline_bytes=None, url_bytes=None, url_seconds=None, formats=("JPEG", "PNG")
-)
+_LIMITS: Final = ImageLimits.unlimited("JPEG", "PNG")
 _CAPABILITIES: Final = Capabilities(image_urls=False, detail=False, completions=True)
 # Models of several resolutions see no more than this in a context window of 4096 tokens.
 _TARGET: Final = ImageTarget(fit="contain", side=1024)
@@ -121,20 +119,12 @@ class LlamaCppBackend(EngineBackend):
         for path in (self.model_path, self.mmproj_path):
             if path is not None and not path.is_file():
                 raise ConfigurationError(f"LlamaCppBackend: there is no file {path}.")
-        request = self.inlined(request, context)
-        images = [prepare_image(part.source, card, fit=context.fit) for part in request.images]
+        images = [prepared(part.source, card, context) for part in request.images]
         check_images(images, card)
         # A stream can be stopped on the way, and unlike a whole reply it can while the prompt is read.
         streamed = replace(as_conversation(request), parameters=parameters, stream=True)
         body = chat.encode(streamed, self.model_path.name, card, images)
-        last = ReplyChunk(
-            adjustments=tuple(
-                f"image {number}: {line}"
-                for number, image in enumerate(images, 1)
-                for line in image.adjustments
-            ),
-            last=True,
-        )
+        last = ReplyChunk(adjustments=adjustments_of(images), last=True)
 
         def compute(engine: LlamaCppEngine, inference: Inference) -> None:
             if engine.answer(body, inference):

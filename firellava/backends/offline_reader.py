@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from firellava.backends.base import AttemptContext, InProcessBackend
+from firellava.backends.pictures import downloaded
 from firellava.errors import UnsupportedCapability
 from firellava.images import decode_image
 from firellava.models import Capabilities, ImageLimits, ModelCard
@@ -24,7 +25,7 @@ __all__ = ["OfflineReader"]
 
 _CARD = ModelCard(
     name="offline-reader",
-    image_limits=ImageLimits(count=None, inline_bytes=None, url_bytes=None, url_seconds=None),
+    image_limits=ImageLimits.unlimited(),
     capabilities=Capabilities(image_urls=False, detail=False, json_schema=False),
 )
 
@@ -56,8 +57,7 @@ class OfflineReader(InProcessBackend):
         if parameters.tools or parameters.response_format:
             raise UnsupportedCapability("The offline reader calls no tools and fills in no schema.")
         images = [
-            decode_image(part.source, max_side=self.max_side)
-            for part in self.inlined(request, context).images
+            decode_image(downloaded(part.source, context), max_side=self.max_side) for part in request.images
         ]
         users = [message.text for message in request.messages if message.role == "user" and message.text]
         found = answer(users[-1] if users else "", images)

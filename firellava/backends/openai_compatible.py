@@ -37,15 +37,13 @@ _COMMON_GROUND: dict[str, Any] = {
         }
     ),
 }
-_NO_LIMITS = ImageLimits(
-    count=None, inline_bytes=None, url_bytes=None, url_seconds=None, formats=("JPEG", "PNG")
-)
+_LIMITS = ImageLimits.unlimited("JPEG", "PNG")
 
 
 def as_served_locally(card: ModelCard) -> ModelCard:
     """A model's card with what servers on one's own machine take, instead of what the API takes."""
     capabilities = card.capabilities.model_copy(update=_COMMON_GROUND)
-    return card.model_copy(update={"capabilities": capabilities, "image_limits": _NO_LIMITS, "prices": None})
+    return card.model_copy(update={"capabilities": capabilities, "image_limits": _LIMITS, "prices": None})
 
 
 class OpenAICompatibleBackend(HTTPBackend):

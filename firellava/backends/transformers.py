@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import field_validator
 
 from firellava.backends.inference import EngineBackend, as_conversation
+from firellava.backends.pictures import adjustments_of, prepared
 from firellava.errors import ConfigurationError, MissingExtra, UnsupportedCapability
-from firellava.images import ImageSource, decode_image, prepare_image
+from firellava.images import ImageSource, decode_image
 from firellava.limits import check_images, check_request
 from firellava.messages import TextPart
 from firellava.models import Capabilities, ImageLimits, ImageTarget, ModelCard
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["TransformersBackend"]
 
 # PNG, because the picture is decoded again here and JPEG would cost it something.
-_LIMITS: Final = ImageLimits(
-    count=None, inline_bytes=None, url_bytes=None, url_seconds=None, formats=("PNG",)
-)
+_LIMITS: Final = ImageLimits.unlimited("PNG")
 _CAPABILITIES: Final = Capabilities(image_urls=False, detail=False, json_schema=False, completions=True)
 _TARGET: Final = ImageTarget(fit="contain", side=1024)
 
@@ -103,14 +102,10 @@ class TransformersBackend(EngineBackend):
             raise ConfigurationError(
                 f"TransformersBackend: there is no checkpoint in {self.checkpoint_path}."
             )
-        request = self.inlined(request, context)
-        images = [prepare_image(part.source, card, fit=context.fit) for part in request.images]
+        images = [prepared(part.source, card, context) for part in request.images]
         check_images(images, card)
         asked = as_conversation(request)
         turns = _turns(asked, images)
-        adjustments = tuple(
-            f"image {number}: {line}" for number, image in enumerate(images, 1) for line in image.adjustments
-        )
 
         def compute(engine: Any, inference: Inference) -> None:  # noqa: ANN401 - its module is imported late
             usage, finish_reason = engine.answer(
@@ -123,7 +118,8 @@ class TransformersBackend(EngineBackend):
             )
             if not inference.unwanted.is_set():
                 inference.emit(ReplyChunk(finish_reason=finish_reason))
-                inference.emit(ReplyChunk(usage=usage, model=card.name, adjustments=adjustments, last=True))
+                last = ReplyChunk(usage=usage, model=card.name, adjustments=adjustments_of(images), last=True)
+                inference.emit(last)
 
         return compute
 

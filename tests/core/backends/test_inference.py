@@ -133,7 +133,7 @@ def test_an_image_given_by_url_is_downloaded_first(
     client: VisionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = ImageSource.of(CIRCLE)
-    monkeypatch.setattr("firellava.backends.base.fetch_image", lambda url, **_: source)
+    monkeypatch.setattr("firellava.backends.pictures.fetch_image", lambda url, **_: source)
     assert client.ask("Describe the image.", "https://example.com/a.png", temperature=0).text == DESCRIBED
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from firellava import FireworksBackend, VisionClient
-from firellava.backends import base
+from firellava.backends import pictures
 from firellava.backends.openai_compatible import OpenAICompatibleBackend
 from firellava.errors import UnsafeURL
 from firellava.images.fetch import FetchPolicy, fetch_image
@@ -27,7 +27,7 @@ def picture_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PictureServer]:
         server.answers["/red.webp"] = answer(encoded("WEBP", (80, 40), "#ff0000"))
         internet.servers["93.184.216.34"] = server
         fetch = partial(fetch_image, policy=FetchPolicy(allow_http=True), network=internet.network())
-        monkeypatch.setattr(base, "fetch_image", fetch)
+        monkeypatch.setattr(pictures, "fetch_image", fetch)
         yield server
 
 
