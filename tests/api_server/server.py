@@ -1,12 +1,7 @@
 """The server as an object: started in a thread (or served in the foreground), steered and read by a test."""
 
 import asyncio
-import socket
-import threading
-from types import TracebackType
-from typing import Self
 
-import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -18,51 +13,23 @@ from tests.api_server.records import RecordedRequest
 from tests.api_server.served_models import FIRELLAVA_13B, SERVED_MODELS
 from tests.api_server.state import ServerState
 from tests.api_server.usage import UsagePlacement
+from tests.asgi_server import AsgiServer
 
 DEFAULT_KEY = "fw_test_0123456789"
 
 
-class ApiServer:
+class ApiServer(AsgiServer):
     """The API on 127.0.0.1. `with ApiServer() as server:` runs it in a thread until the block ends."""
 
     def __init__(self, *, key: str = DEFAULT_KEY, port: int = 0) -> None:
         self._state = ServerState(key)
-        # Bound and listening from here on: a client that comes early waits in the backlog, nobody polls.
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=512)
-        # asyncio does so only for sockets that name their protocol; without it replies wait 40 ms for an ACK.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(
+        super().__init__(
             Interception(create_app(self._state), self._state, self._transport_of),
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
+            port=port,
             log_level="warning",
             access_log=False,
             timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self.serve, name="api-server", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join()
-
-    def serve(self) -> None:
-        """Serve in this thread until told to stop (in the main thread: until interrupted)."""
-        self._server.run(sockets=[self._socket])
 
     @property
     def base_url(self) -> str:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Self
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.asgi_server import AsgiServer
 
 __all__ = ["Asked", "LocalServer", "llama_server", "lm_studio", "ollama", "says", "sglang", "vllm"]
 
@@ -32,41 +33,20 @@ class Asked:
     headers: Mapping[str, str] = field(repr=False)
 
 
-class LocalServer:
+class LocalServer(AsgiServer):
     """A server on 127.0.0.1; ``with LocalServer(routes) as server:`` runs it in a thread for the block."""
 
     def __init__(self, routes: Sequence[Route], *, elsewhere: Endpoint | None = None) -> None:
         self.asked: list[Asked] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
         every_other = [Route("/{path:path}", elsewhere, methods=["GET", "POST"])] if elsewhere else []
         self._app = Starlette(routes=[*routes, *every_other])
         # A bound method is not recognised as what it is.
-        config = uvicorn.Config(
-            self._serve,
-            interface="asgi3",
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_config=None,
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        super().__init__(self._serve, interface="asgi3")
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope)
         self.asked.append(Asked(request.method, request.url.path, dict(request.headers)))
         await self._app(scope, receive, send)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
 
     @property
     def url(self) -> str:

@@ -6,21 +6,18 @@ understood: the question, each image's format, the tools it was offered. No mode
 
 import asyncio
 import re
-import socket
-import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import orjson
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.api_server.images import read_image
+from tests.asgi_server import AsgiServer
 
 MODEL = "llava:7b"
 KEY = "local-key"
@@ -70,7 +67,7 @@ FLAVOURS = {
 }
 
 
-class OwnServer:
+class OwnServer(AsgiServer):
     """A server of one flavour on 127.0.0.1. `with OwnServer(flavour) as server:` runs it in a thread.
 
     bodies     the JSON of the requests so far
@@ -81,29 +78,8 @@ class OwnServer:
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self._flavour = flavour
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
-        # asyncio does so only for sockets that name their protocol; without it replies wait 40 ms for an ACK.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
-        app = Starlette(routes=[Route("/v1/chat/completions", self._chat, methods=["POST"])])
-        config = uvicorn.Config(app, http="h11", ws="none", loop="asyncio", lifespan="off", log_config=None)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
-        )
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+        super().__init__(Starlette(routes=[Route("/v1/chat/completions", self._chat, methods=["POST"])]))
+        self.base_url = f"http://127.0.0.1:{self.port}/v1"
 
     async def _chat(self, request: Request) -> Response:
         body = orjson.loads(await request.body())
