@@ -5,12 +5,10 @@ Each answers as its documentation says: Ollama's ``/api/show``, LM Studio's ``/a
 port of their own, and keep what they were asked. No model is behind them.
 """
 
-import socket
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
