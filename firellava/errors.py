@@ -7,6 +7,7 @@ key or the bytes of an image. The tree::
     ├── ConfigurationError                  a setting is wrong; nothing was sent
     │   ├── MissingKey                      no API key was given or found
     │   ├── NothingToAsk                    no backend is left, as with ``local_only`` on a bare machine
+    │   ├── CostUnknown                     a budget cannot know what a call may cost
     │   └── MissingExtra (ImportError)      a package of an extra is not installed
     ├── InvalidRequest (ValueError)         this request cannot be sent; nothing was sent
     │   ├── ImageError                      an image is the reason
@@ -33,6 +34,7 @@ key or the bytes of an image. The tree::
     │       │   └── PromptTooLong           400 "prompt is too long"
     │       ├── RateLimited                 429
     │       └── ServerFailed                408, 425, 5xx
+    ├── BudgetExceeded                      a budget does not allow another call; nothing was sent
     ├── DeadlineExceeded (TimeoutError)     the total time over all attempts is used up
     └── AllBackendsFailed                   several were asked; ``attempts`` says how each failed
 
@@ -42,7 +44,8 @@ because the body's ``type`` says ``invalid_request_error`` for rate limits and o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +59,12 @@ __all__ = [
     "AuthenticationFailed",
     "BackendError",
     "BadRequest",
+    "BudgetExceeded",
     "CircuitOpen",
     "ConfigurationError",
     "ConnectionFailed",
     "ContextOverflow",
+    "CostUnknown",
     "DeadlineExceeded",
     "FireLLaVAError",
     "ForbiddenPath",
@@ -102,6 +107,10 @@ class MissingKey(ConfigurationError):
 
 class NothingToAsk(ConfigurationError):
     """No backend is left to ask, as with ``local_only=True`` on a machine that has none."""
+
+
+class CostUnknown(ConfigurationError):
+    """A budget was set and nobody knows what a call may cost: no price, or no bound for an image's tokens."""
 
 
 class MissingExtra(ConfigurationError, ImportError):
@@ -271,6 +280,33 @@ class RateLimited(RefusedByServer):
 
 class ServerFailed(RefusedByServer):
     """The server failed or is overloaded (408, 425, 5xx)."""
+
+
+class BudgetExceeded(FireLLaVAError):
+    """A call may cost more than what is left of a budget. It was not made.
+
+    Attributes:
+        limit: which limit it was: ``usd``, ``tokens`` or ``calls``.
+        needed: what the call may take at most, in dollars, tokens or calls.
+        left: what the budget still has, calls on their way taken off.
+        free_in: seconds until enough is left again in a budget with a window, where no call on its way has
+            to end first; else None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: Literal["usd", "tokens", "calls"] = "calls",
+        needed: Decimal = Decimal(1),
+        left: Decimal = Decimal(0),
+        free_in: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.needed = needed
+        self.left = left
+        self.free_in = free_in
 
 
 class DeadlineExceeded(FireLLaVAError, TimeoutError):
