@@ -11,22 +11,34 @@ from firellava.backends import engines
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.discovery import automatic_fallbacks, automatic_fallbacks_async
 from firellava.backends.inference import EngineBackend
+from firellava.costs.accounts import Observers, QuestionAccounts
+from firellava.errors import BudgetExceeded
 from firellava.images.files import as_folders
 from firellava.offload import in_thread
 from firellava.requests import chat_request, completion_request, load_images, question_message
 from firellava.routing.drive import adrive, drive
 from firellava.routing.events import AUTOMATIC, Automatic
 from firellava.routing.policy import FALLBACK_REASONS, Timing, route
-from firellava.settings import error_classes, fallbacks, first_backend, tag_names
+from firellava.settings import (
+    checked_budget,
+    checked_hooks,
+    error_classes,
+    fallbacks,
+    first_backend,
+    tag_names,
+)
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
 
     import httpx
     from pydantic import SecretStr
 
+    from firellava.costs.budget import Budget
+    from firellava.costs.prices import Prices
     from firellava.errors import FireLLaVAError
+    from firellava.hooks import CallHook
     from firellava.images import ImageInput
     from firellava.messages import Message, Request
     from firellava.models import Fit, ModelCard
@@ -67,6 +79,9 @@ class VisionClient:
             what ``fallback="auto"`` finds is asked.
         fallback_on: the errors, as classes or by name, for which the next backend is asked; every other one
             is raised. By default `firellava.routing.policy.FALLBACK_REASONS`.
+        prices: dollars per million tokens, where you know better than the price list (`Prices`).
+        budget: what may be spent; share one between clients.
+        hooks: who is told of each call when it is over, such as a `Ledger`; see `firellava.hooks`.
         fit: how images are made to fit, where the model card is not to decide.
         image_roots: a folder or folders from which images may be read; anywhere by default. Set it wherever
             paths come from others.
@@ -93,18 +108,25 @@ class VisionClient:
         max_retries: int = 2,
         local_only: bool = False,
         fallback_on: Sequence[type[FireLLaVAError] | str] | None = None,
+        prices: Prices | Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+        hooks: Sequence[CallHook] = (),
         fit: Fit | None = None,
         image_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
         describe_metadata: str | Sequence[str] = (),
         http_client: httpx.Client | None = None,
         http_async_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self._first = first_backend(backend, card, model=model, api_key=api_key, base_url=base_url)
+        self._first = first_backend(backend, card, prices, model=model, api_key=api_key, base_url=base_url)
         self._fallbacks = fallbacks(fallback)
         self._local_only = local_only
         # With `local_only` and nothing of this machine, what it has is looked for.
         self._order = self._allowed((self._first, *self._fallbacks)) or (AUTOMATIC,)
         self._fallback_on = FALLBACK_REASONS if fallback_on is None else error_classes(fallback_on)
+        self._budget = checked_budget(budget)
+        if budget is not None and budget.when_exhausted == "fallback":
+            self._fallback_on += (BudgetExceeded,)
+        self._hooks = checked_hooks(hooks)
         self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
         self._image_roots = None if image_roots is None else as_folders(image_roots)
         self._describe_metadata = tag_names(describe_metadata)
@@ -261,18 +283,25 @@ class VisionClient:
         return self._asend(completion_request(prompt, images, parameters, stream=True))
 
     def _send(self, request: Request) -> Generator[ReplyChunk, None, None]:
+        # Whoever wants to know is found now: a generator starts only when its first piece is wanted.
+        return self._replies(self._bounded(request), Observers.of_this_moment(self._hooks))
+
+    def _asend(self, request: Request) -> AsyncGenerator[ReplyChunk, None]:
+        return self._areplies(self._bounded(request), Observers.of_this_moment(self._hooks))
+
+    def _replies(self, request: Request, observers: Observers) -> Generator[ReplyChunk, None, None]:
         loaded = self._load(request)
         yield from drive(
-            self._route(),
+            self._route(QuestionAccounts(loaded, self._budget, observers)),
             loaded,
             lambda attempt: attempt.backend.replies(loaded, self._attempt(attempt)),
             self._discover,
         )
 
-    async def _asend(self, request: Request) -> AsyncGenerator[ReplyChunk, None]:
+    async def _areplies(self, request: Request, observers: Observers) -> AsyncGenerator[ReplyChunk, None]:
         loaded = await in_thread(self._load, request) if request.images else request
         replies = adrive(
-            self._route(),
+            self._route(QuestionAccounts(loaded, self._budget, observers)),
             loaded,
             lambda attempt: attempt.backend.areplies(loaded, self._attempt(attempt)),
             self._adiscover,
@@ -283,13 +312,17 @@ class VisionClient:
         finally:
             await replies.aclose()
 
-    def _route(self) -> Generator[Action, Event, None]:
+    def _bounded(self, request: Request) -> Request:
+        return request if self._budget is None else self._budget.bounded(request)
+
+    def _route(self, accounts: QuestionAccounts) -> Generator[Action, Event, None]:
         return route(
             self._order,
             self._timing,
             now=time.monotonic(),
             jitter=random.random,
             fallback_on=self._fallback_on,
+            accounts=accounts,
         )
 
     def _attempt(self, attempt: Open) -> AttemptContext:

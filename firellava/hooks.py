@@ -7,7 +7,6 @@ your own. Details hold no bytes of an image, no text of a message and no key, so
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class CallDetails:
     may_cost_more: bool = False
     images: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     finish_reasons: tuple[str, ...] = ()
     degraded: bool = False
     request_id: str | None = None

@@ -138,6 +138,8 @@ class ModelCard(_Data):
         name: the short name.
         context_window: tokens of prompt and answer together, or None.
         tokens_per_image: tokens each image costs whatever its size, or None where no rule is published.
+        image_token_bound: tokens an image costs at most, where there is no rule but you know a bound: a
+            budget in dollars or tokens needs one.
         image_target: how images are prepared.
         image_limits: what the server accepts.
         capabilities: what the model can do.
@@ -147,7 +149,8 @@ class ModelCard(_Data):
 
     name: str
     context_window: int | None = None
-    tokens_per_image: int | None = None
+    tokens_per_image: int | None = Field(default=None, ge=0)
+    image_token_bound: int | None = Field(default=None, ge=0)
     image_target: ImageTarget = ImageTarget()
     image_limits: ImageLimits = ImageLimits()
     capabilities: Capabilities = Capabilities()

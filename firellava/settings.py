@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from firellava import errors
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
+from firellava.costs.budget import Budget
 from firellava.errors import ConfigurationError, FireLLaVAError
 from firellava.routing.events import AUTOMATIC, Automatic
 
 if TYPE_CHECKING:
+    from firellava.costs.prices import Prices
+    from firellava.hooks import CallHook
     from firellava.models import ModelCard
 
-__all__ = ["Fallback", "error_classes", "error_names", "fallbacks", "first_backend", "tag_names"]
+__all__ = [
+    "Fallback",
+    "checked_budget",
+    "checked_hooks",
+    "error_classes",
+    "error_names",
+    "fallbacks",
+    "first_backend",
+    "tag_names",
+]
 
 Fallback: TypeAlias = Backend | Sequence[Backend] | Literal["auto"] | None
 """What answers when the first backend cannot; see `VisionClient`."""
 
 
-def first_backend(backend: Backend | None, card: ModelCard | str | None, **settings: object) -> Backend:
+def first_backend(
+    backend: Backend | None,
+    card: ModelCard | str | None,
+    prices: Prices | Mapping[str, Any] | None = None,
+    **settings: object,
+) -> Backend:
     """The backend that is asked first: the one given, or the API's with these settings.
 
     Raises:
         ConfigurationError: a setting is wrong, or contradicts the backend that was given.
     """
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+    known = {name: value for name, value in (("card", card), ("prices", prices)) if value is not None}
     if backend is None:
-        return FireworksBackend(**given | {"card": card})
+        return FireworksBackend(**given | known)
     if given:
         raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
-    return backend if card is None else type(backend).model_validate({**dict(backend), "card": card})
+    return type(backend).model_validate({**dict(backend), **known}) if known else backend
+
+
+def checked_budget(budget: object) -> Budget | None:
+    """A ``budget=`` setting.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if budget is None or isinstance(budget, Budget):
+        return budget
+    raise ConfigurationError(
+        f"budget= takes a Budget(usd=…, tokens=…, calls=…), not {type(budget).__name__}."
+    )
+
+
+def checked_hooks(hooks: object) -> tuple[CallHook, ...]:
+    """A ``hooks=`` setting.
+
+    Raises:
+        ConfigurationError: something in it cannot be called, or it is no list.
+    """
+    if not isinstance(hooks, list | tuple):
+        raise ConfigurationError(f"hooks= takes a list of callables, not {type(hooks).__name__}.")
+    for hook in hooks:
+        if not callable(hook):
+            raise ConfigurationError(f"hooks= takes callables, which {type(hook).__name__} is not.")
+    return tuple(hooks)
 
 
 def error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[FireLLaVAError], ...]:

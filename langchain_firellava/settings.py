@@ -25,6 +25,7 @@ from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.kinds import revive_backends
 from firellava.client import VisionClient
+from firellava.costs.prices import Prices
 from firellava.errors import ConfigurationError
 from firellava.models import Fit, ModelCard, expand_model_name
 from firellava.settings import error_names
@@ -44,6 +45,9 @@ _CLIENT = (
     "max_retries",
     "local_only",
     "fallback_on",
+    "prices",
+    "budget",
+    "hooks",
     "fit",
     "image_roots",
     "describe_metadata",
@@ -90,6 +94,9 @@ class FireLLaVASettings(Serializable):
         max_retries: further attempts of the same backend.
         local_only: ask nothing but this machine, ever.
         fallback_on: the errors, as classes or by name, for which the next backend is asked.
+        prices: dollars per million tokens, where you know better than the price list.
+        budget: what may be spent; share one between models.
+        hooks: who is told of each call when it is over, such as a `firellava.Ledger`.
         fit: how images are made to fit, where the model card is not to decide.
         image_roots: folders from which images may be read.
         describe_metadata: names of EXIF tags to tell the model as text.
@@ -122,6 +129,10 @@ class FireLLaVASettings(Serializable):
     max_retries: int = 2
     local_only: bool = False
     fallback_on: Annotated[tuple[str, ...] | None, BeforeValidator(error_names)] = None
+    prices: Prices | None = None
+    # VisionClient checks these two, and says better than a type of pydantic's could what it takes.
+    budget: Any = Field(default=None, exclude=True, repr=False)
+    hooks: Any = Field(default=(), exclude=True, repr=False)
     fit: Fit | None = None
     image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_paths)] = None
     describe_metadata: tuple[str, ...] = ()
@@ -177,7 +188,8 @@ class FireLLaVASettings(Serializable):
     @property
     def lc_attributes(self) -> dict[str, Any]:
         """Backends and card as plain values: they reach the serialised form and LangChain's cache key."""
-        given = {"backend": self.backend, "card": self.card, "fallback": self.fallback}
+        names = ("backend", "card", "fallback", "prices")
+        given = {name: getattr(self, name) for name in names}
         return {name: _plain(value) for name, value in given.items() if value is not None}
 
     @property
@@ -197,7 +209,8 @@ class FireLLaVASettings(Serializable):
         """What is pickled: everything but the key and what is open."""
         state = super().__getstate__()
         withheld = self._key_withheld or self.api_key is not None
-        left_out = {"api_key": None, "http_client": None, "http_async_client": None}
+        # A budget stays, and refuses to be pickled: without it a copy would spend as it likes.
+        left_out = {"api_key": None, "http_client": None, "http_async_client": None, "hooks": ()}
         private = (state["__pydantic_private__"] or {}) | {"_held": None, "_key_withheld": withheld}
         return state | {"__dict__": state["__dict__"] | left_out, "__pydantic_private__": private}
 
@@ -229,6 +242,6 @@ class FireLLaVASettings(Serializable):
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - see `lc_attributes`
-    if isinstance(value, Backend | ModelCard):
+    if isinstance(value, Backend | ModelCard | Prices):
         return value.model_dump(mode="json")
     return [_plain(backend) for backend in value] if isinstance(value, tuple) else value

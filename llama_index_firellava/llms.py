@@ -69,6 +69,9 @@ class FireLLaVA(FireLLaVASettings):
         max_retries: further attempts of the same backend, where another one makes sense.
         local_only: ask nothing but this machine, ever.
         fallback_on: the errors, as classes or by name, for which the next backend is asked.
+        prices: dollars per million tokens, where you know better than the price list.
+        budget: what may be spent; share one between models.
+        hooks: who is told of each call when it is over, such as a `firellava.Ledger`.
         fit: how images are made to fit, where the model card is not to decide.
         image_roots: folders from which images may be read; anywhere by default. Set it wherever messages or
             stored nodes come from others: a block that came through JSON looks like the developer's own.

@@ -21,6 +21,7 @@ from pydantic import (
 
 from firellava import Backend, FireworksBackend, ModelCard, Parameters, VisionClient
 from firellava.backends.kinds import revive_backends
+from firellava.costs.prices import Prices  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.settings import Fallback, error_names
 
@@ -53,6 +54,10 @@ class FireLLaVASettings(FunctionCallingLLM):
     max_retries: int = 2
     local_only: bool = False
     fallback_on: Annotated[tuple[str, ...] | None, BeforeValidator(error_names)] = None
+    prices: Prices | None = None
+    # VisionClient checks these two, and says better than a type of pydantic's could what it takes.
+    budget: Any = Field(default=None, exclude=True, repr=False)
+    hooks: Any = Field(default=(), exclude=True, repr=False)
     fit: Fit | None = None
     image_roots: tuple[Annotated[str, BeforeValidator(_path_text)], ...] | None = None
     describe_metadata: tuple[str, ...] = ()
@@ -73,7 +78,7 @@ class FireLLaVASettings(FunctionCallingLLM):
         super().model_post_init(context)
         _ = self._client
 
-    @field_serializer("backend", "card", "fallback")
+    @field_serializer("backend", "card", "fallback", "prices")
     def _as_plain_values(self, value: Any) -> Any:  # noqa: ANN401 - one of the types of these three
         if isinstance(value, BaseModel):
             return value.model_dump(mode="json")
@@ -85,7 +90,10 @@ class FireLLaVASettings(FunctionCallingLLM):
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: everything but the key and the HTTP clients."""
-        left_behind = {"api_key": None, "http_client": None, "http_async_client": None}
+        if self.budget is not None:
+            # LlamaIndex's own method would leave out what cannot be pickled, and the copy spend as it likes.
+            self.budget.__reduce__()
+        left_behind = {"api_key": None, "http_client": None, "http_async_client": None, "hooks": ()}
         withheld = self.key_withheld or self.api_key is not None
         # LlamaIndex's own method deletes what it cannot pickle from the object itself: so it is given a copy.
         copy = self.model_copy(update={**left_behind, "key_withheld": withheld})
@@ -109,6 +117,9 @@ class FireLLaVASettings(FunctionCallingLLM):
             max_retries=self.max_retries,
             local_only=self.local_only,
             fallback_on=self.fallback_on,
+            prices=self.prices,
+            budget=self.budget,
+            hooks=self.hooks,
             fit=self.fit,
             image_roots=self.image_roots,
             describe_metadata=self.describe_metadata,

@@ -155,11 +155,11 @@ def _first(pulled: ReplyChunk | FireLLaVAError | None, backend: Backend) -> Open
 def _end(route: Route, builder: ReplyBuilder, pulled: object) -> None:
     outcome: Outcome = "broken"
     if builder.complete:
-        outcome = "whole"
+        outcome = "answered"
     elif isinstance(pulled, ReplyChunk):
         outcome = "abandoned"
     with suppress(StopIteration):
-        route.send(Ended(time.monotonic(), outcome, builder.usage))
+        route.send(Ended(time.monotonic(), outcome, builder.usage, builder.reply))
 
 
 def _broken(pulled: object, builder: ReplyBuilder, backend: Backend) -> StreamBroken:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from firellava.backends.base import Backend
     from firellava.errors import FireLLaVAError
-    from firellava.replies import Attempt, Usage
+    from firellava.replies import Attempt, Reply, Usage
 
 __all__ = [
     "AUTOMATIC",
@@ -27,7 +27,7 @@ __all__ = [
     "Woke",
 ]
 
-Outcome = Literal["whole", "broken", "abandoned"]
+Outcome = Literal["answered", "broken", "abandoned"]
 """How a reply ended: delivered to its end, broken half-way, or no longer wanted."""
 
 
@@ -103,11 +103,15 @@ class Woke:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The reply is over: all of it delivered, broken half-way, or no longer wanted."""
+    """The reply is over: all of it delivered, broken half-way, or no longer wanted.
+
+    `usage` is the last count that came; `reply` is there when all of it was delivered.
+    """
 
     at: float
     outcome: Outcome
     usage: Usage | None = None
+    reply: Reply | None = None
 
 
 Action = Open | Sleep | Discover | Deliver

@@ -22,11 +22,14 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from firellava.costs.accounts import QuestionAccounts
 from firellava.errors import (
     AllBackendsFailed,
     AttemptTimedOut,
+    BudgetExceeded,
     CircuitOpen,
     ConnectionFailed,
+    CostUnknown,
     DeadlineExceeded,
     LimitExceeded,
     MissingKey,
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from firellava.backends.base import Backend
+    from firellava.costs.accounts import Account
     from firellava.errors import FireLLaVAError
     from firellava.routing.breaker import Breaker, Permit
     from firellava.routing.events import Action, Event
@@ -117,6 +121,7 @@ def route(
     jitter: Callable[[], float],
     breaker_of: Callable[[Backend], Breaker] = breaker_of,
     fallback_on: tuple[type[FireLLaVAError], ...] = FALLBACK_REASONS,
+    accounts: QuestionAccounts | None = None,
 ) -> Generator[Action, Event, None]:
     """Yield what to do to get one request answered.
 
@@ -128,12 +133,13 @@ def route(
         jitter: gives numbers from 0 to 1 that spread retries of many callers over time.
         breaker_of: the breaker of each backend.
         fallback_on: the failures for which the next backend is asked.
+        accounts: where each attempt is paid from and who is told of it.
 
     Raises:
         FireLLaVAError: the one backend's own error, `AllBackendsFailed` when several were asked, or
             `DeadlineExceeded`; thrown out of the ``send`` that reported the last failure.
     """
-    call = _Call(backends, timing, now, jitter, breaker_of)
+    call = _Call(backends, timing, now, jitter, breaker_of, accounts or QuestionAccounts())
     return call.run(fallback_on)
 
 
@@ -147,12 +153,14 @@ class _Call:
         now: float,
         jitter: Callable[[], float],
         breaker_of: Callable[[Backend], Breaker],
+        accounts: QuestionAccounts,
     ) -> None:
         self._waiting = list(backends)
         self._timing = timing
         self._now = now
         self._jitter = jitter
         self._breaker_of = breaker_of
+        self._accounts = accounts
         self._end_by = None if timing.deadline is None else now + timing.deadline
         self._attempts: list[Attempt] = []
         self._turn = -1
@@ -184,6 +192,7 @@ class _Call:
     def _insist(self, backend: Backend) -> Generator[Action, Event, FireLLaVAError | None]:
         """Ask one backend as often as it makes sense; return why it did not answer, or None when it did."""
         breaker = self._breaker_of(backend)
+        failure: FireLLaVAError | None = None
         for retries in itertools.count():
             if self._left() == 0:
                 raise self._deadline_exceeded()
@@ -196,6 +205,10 @@ class _Call:
             error = yield from self._ask(backend, breaker, permit)
             if error is None:
                 return None
+            if failure is not None and isinstance(error, BudgetExceeded):
+                # A further attempt that cannot be paid is not what went wrong.
+                return failure
+            failure = error
             pause = _pause(error, self._timing, retries, self._jitter)
             left = self._left()
             if pause is None or (left is not None and pause >= left / len(self._waiting)):
@@ -210,25 +223,41 @@ class _Call:
         self, backend: Backend, breaker: Breaker, permit: Permit | None
     ) -> Generator[Action, Event, FireLLaVAError | None]:
         """One attempt, to its failure, which is returned, or to the end of its reply."""
-        started = self._now
-        seconds = _share(self._timing.timeout, self._left(), len(self._waiting))
+        account: Account | None = None
         try:
-            event = yield Open(backend, seconds, self._end_by)
-            self._now = event.at
-            error = event.error if isinstance(event, Failed) else None
-            self._attempts.append(Attempt(backend.label, self._now - started, error, self._turn))
-            if error is not None:
-                if permit is not None and isinstance(error, _SIGNS_OF_TROUBLE):
-                    breaker.failed(permit, self._now, getattr(error, "retry_after", None))
-                return error
-            ended = yield Deliver(backend, tuple(self._attempts))
-            if permit is not None and isinstance(ended, Ended):
-                breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
-            return None
+            account = self._accounts.open(backend, len(self._attempts), self._now)
+            return (yield from self._attempt(backend, breaker, permit, account))
+        except (BudgetExceeded, CostUnknown) as unpaid:
+            self._attempts.append(Attempt(backend.label, 0.0, unpaid, self._turn))
+            return unpaid
         finally:
             # Where nothing was reported (the caller gave up, the request was at fault) another may probe.
             if permit is not None:
                 breaker.ignored(permit)
+            if account is not None:
+                account.close()
+
+    def _attempt(
+        self, backend: Backend, breaker: Breaker, permit: Permit | None, account: Account
+    ) -> Generator[Action, Event, FireLLaVAError | None]:
+        started = self._now
+        seconds = _share(self._timing.timeout, self._left(), len(self._waiting))
+        event = yield Open(backend, seconds, self._end_by)
+        self._now = event.at
+        error = event.error if isinstance(event, Failed) else None
+        self._attempts.append(Attempt(backend.label, self._now - started, error, self._turn))
+        if error is not None:
+            account.failed(error, self._now)
+            if permit is not None and isinstance(error, _SIGNS_OF_TROUBLE):
+                breaker.failed(permit, self._now, getattr(error, "retry_after", None))
+            return error
+        account.opened(self._now)
+        ended = yield Deliver(backend, tuple(self._attempts))
+        if isinstance(ended, Ended):
+            account.ended(ended.outcome, ended.at, ended.usage, ended.reply)
+            if permit is not None:
+                breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
+        return None
 
     def _pass_over(self, backend: Backend) -> CircuitOpen:
         error = CircuitOpen(f"{backend.label} failed several times in a row and is left alone for a while.")

@@ -79,11 +79,13 @@ class ReplyBuilder:
     Attributes:
         complete: the last piece has passed.
         usage: the newest snapshot of the token counts, or None so far.
+        reply: the whole reply, once it is complete.
     """
 
     def __init__(self, request: Request, deliver: Deliver) -> None:
         self.complete = False
         self.usage: Usage | None = None
+        self.reply: Reply | None = None
         self._images = len(request.images)
         self._backend = deliver.backend
         self._attempts = deliver.attempts
@@ -105,7 +107,8 @@ class ReplyBuilder:
         if not chunk.last:
             return chunk
         self.complete = True
-        return replace(chunk, usage=self.usage, reply=self._reply(chunk))
+        self.reply = self._reply(chunk)
+        return replace(chunk, usage=self.usage, reply=self.reply)
 
     def _counted(self, usage: Usage) -> Usage:
         rule = self._backend.model_card.tokens_per_image

@@ -18,13 +18,19 @@ MAY_IMPORT = {
     "firellava.backends.transformers": {"pydantic"},
     "firellava.backends.transformers_engine": {"PIL", "torch", "transformers"},
     "firellava.cli": {"orjson", "rich", "typer"},
+    "firellava.costs": {"orjson", "pydantic"},
+    "firellava.costs.price_list": {"genai_prices", "pydantic"},
     "firellava.images": {"PIL", "orjson"},
+    "firellava.images.heif": {"PIL", "pillow_heif"},
+    "firellava.images.pdf": {"PIL", "pypdfium2"},
     "firellava.images.fetch": {"httpcore", "httpx"},
     "firellava.images.fetch_policy": {"httpx"},
     "firellava.reader": {"PIL", "numpy", "rapidocr"},
     "firellava.routing": set(),
+    "firellava.telemetry": {"opentelemetry"},
     "firellava.wire": {"orjson"},
     "langchain_firellava": {"firellava", "langchain_core", "PIL", "pydantic", "httpx"},
+    "langchain_firellava.middleware": {"firellava", "langchain", "langchain_core", "langgraph"},
     "llama_index_firellava": {"firellava", "llama_index", "PIL", "pydantic", "httpx"},
 }
 
@@ -77,6 +83,9 @@ def test_a_module_imports_only_what_its_package_may(name: str, path: Path) -> No
         ("firellava.reader", "firellava.wire"),
         ("firellava.backends", "firellava.client"),
         ("firellava.backends", "firellava.routing"),
+        ("firellava.costs", "firellava.client"),
+        ("firellava.costs", "firellava.routing"),
+        ("firellava.costs", "firellava.wire"),
     ],
 )
 def test_inner_packages_do_not_know_outer_ones(inner: str, outer: str) -> None:

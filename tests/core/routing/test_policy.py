@@ -51,7 +51,7 @@ def test_a_backend_that_opens_is_delivered_and_the_end_is_awaited() -> None:
     assert isinstance(delivered, Deliver)
     assert [(a.backend, a.seconds, a.error) for a in delivered.attempts] == [(CLOUD.label, 1.5, None)]
     with pytest.raises(StopIteration):
-        routing.send(Ended(102.0, "whole"))
+        routing.send(Ended(102.0, "answered"))
 
 
 @pytest.mark.parametrize(

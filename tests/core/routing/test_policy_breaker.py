@@ -195,7 +195,7 @@ class TestAnAttempt:
         ended(routing, 102.0, "broken")
         assert breakers[CLOUD].state(102.0) == "open"
 
-    @pytest.mark.parametrize("outcome", ["whole", "abandoned"])
+    @pytest.mark.parametrize("outcome", ["answered", "abandoned"])
     def test_whose_reply_came_closes_the_circuit(
         self, routed: Routed, breakers: dict[Backend, Breaker], outcome: Outcome
     ) -> None:

@@ -1,0 +1,290 @@
+"""The books of one question: each call made to answer it is paid from the budget and told to the hooks.
+
+The routing policy opens an account for every call and says how it ended; nothing else in the package knows
+when to settle. A call that was cut short without a word, because its task was cancelled, is closed as
+abandoned.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+from firellava.costs.bounds import upper_bound
+from firellava.costs.budget import Spending
+from firellava.costs.calibration import calibration_of
+from firellava.costs.tracking import active_trackers
+from firellava.errors import (
+    AttemptTimedOut,
+    ConnectionFailed,
+    CostUnknown,
+    FireLLaVAError,
+    RefusedByServer,
+    UnreadableReply,
+)
+from firellava.hooks import CallDetails
+from firellava.replies import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from firellava.backends.base import Backend
+    from firellava.costs.budget import Budget, Reserve
+    from firellava.hooks import CallHook, CallOutcome
+    from firellava.messages import Request
+    from firellava.replies import Reply
+
+__all__ = ["Account", "Observers", "QuestionAccounts", "may_be_billed"]
+
+_logger = logging.getLogger("firellava")
+
+_STEERING: Final = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "max_tokens",
+    "stop",
+    "n",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "repetition_penalty",
+    "reasoning_effort",
+)
+# A gateway gave up on a server that may have gone on to the end of the answer.
+_STATUSES_OF_GATEWAYS: Final = frozenset({None, 408, 502, 504, 520})
+
+
+def may_be_billed(error: FireLLaVAError) -> bool:
+    """Whether a call that failed with this may have been paid for all the same."""
+    if isinstance(error, ConnectionFailed | AttemptTimedOut):
+        return error.sent
+    if isinstance(error, RefusedByServer):
+        return error.status in _STATUSES_OF_GATEWAYS
+    return isinstance(error, UnreadableReply)
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who wants to know of a question's calls, and the context in which it was asked."""
+
+    hooks: tuple[CallHook, ...] = ()
+    tags: tuple[str, ...] = ()
+    context: contextvars.Context | None = None
+
+    @classmethod
+    def of_this_moment(cls, hooks: Sequence[CallHook]) -> Self:
+        """The client's own hooks, and the ledgers of the `track_cost` blocks that are open here."""
+        trackers = active_trackers()
+        if not hooks and not trackers:
+            return cls()
+        tags = tuple(tracker.tag for tracker in trackers if tracker.tag is not None)
+        # One ledger may stand in several blocks: it takes each call once.
+        ledgers = dict.fromkeys(tracker.ledger for tracker in trackers)
+        wanted = tuple(dict.fromkeys((*hooks, *ledgers)))
+        return cls(wanted, tags, contextvars.copy_context())
+
+    def tell(self, details: CallDetails) -> None:
+        """Tell everyone. What a hook raises is logged."""
+        for hook in self.hooks:
+            try:
+                if self.context is not None:
+                    self.context.run(hook, details)
+            except Exception as error:  # noqa: BLE001 - an observer changes nothing
+                name = getattr(hook, "__qualname__", type(hook).__qualname__)
+                _logger.warning("The call hook %s raised %s.", name, type(error).__name__)
+
+
+class QuestionAccounts:
+    """The accounts of all calls made to answer one question.
+
+    Args:
+        request: what is asked.
+        budget: what pays for it, or None.
+        observers: who wants to know.
+        clock: gives the time in seconds on the same scale as the events of the routing.
+    """
+
+    def __init__(
+        self,
+        request: Request | None = None,
+        budget: Budget | None = None,
+        observers: Observers = Observers(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.request: Final = request
+        self.observers: Final = observers
+        self.clock: Final = clock
+        self.epoch: Final = time.time() - clock() if observers.hooks else 0.0
+        self.name: Final = uuid.uuid4().hex if observers.hooks else ""
+        self._budget = budget
+
+    def open(self, backend: Backend, attempt: int, at: float) -> Account:
+        """Begin a call.
+
+        Raises:
+            BudgetExceeded: the budget does not allow it.
+            CostUnknown: the budget cannot know what it may cost.
+        """
+        reserve = None
+        if self._budget is not None and self.request is not None and not backend.is_local:
+            reserve = self._budget.reserve(_needed(self._budget, self.request, backend))
+        return Account(self, backend, attempt, at, reserve)
+
+
+def _needed(budget: Budget, request: Request, backend: Backend) -> Spending:
+    """What a call may take at most."""
+    if not budget.limits_tokens:
+        return Spending(calls=1)
+    bound = upper_bound(request, backend.model_card)
+    usd = None
+    if bound.prompt is not None and bound.completion is not None:
+        usd = backend.cost(Usage(bound.prompt, bound.completion, bound.prompt + bound.completion))
+    may_be_unknown = budget.when_unknown == "allow"
+    if bound.total is None and not may_be_unknown:
+        raise CostUnknown(_unbounded(request, backend))
+    if usd is None and "usd" in budget.limits and not may_be_unknown:
+        raise CostUnknown(
+            f"Nobody knows the price of {backend.label}, so a budget in dollars cannot hold: give prices=, "
+            "name a price file in FIRELLAVA_PRICES, or use Budget(when_unknown='allow')."
+        )
+    return Spending(usd or Decimal(0), bound.total or 0, calls=1)
+
+
+def _unbounded(request: Request, backend: Backend) -> str:
+    card = backend.model_card
+    if request.images and card.tokens_per_image is None and card.image_token_bound is None:
+        return (
+            f"Nobody says how many tokens {card.name} counts for an image, so a budget cannot hold: give "
+            "card=model_card(…).model_copy(update={'image_token_bound': …}), or use "
+            "Budget(when_unknown='allow')."
+        )
+    return (
+        f"Nothing bounds how many tokens this call to {backend.label} takes: give max_tokens=, leave the "
+        "content out of extra_body, or use Budget(when_unknown='allow')."
+    )
+
+
+class Account:
+    """What one call of one backend took. It is settled and told once, however the call ends."""
+
+    def __init__(
+        self, question: QuestionAccounts, backend: Backend, attempt: int, at: float, reserve: Reserve | None
+    ) -> None:
+        self._question = question
+        self._backend = backend
+        self._attempt = attempt
+        self._started = at
+        self._reserve = reserve
+        self._first_piece: float | None = None
+        self._over = False
+
+    def opened(self, at: float) -> None:
+        """The first piece of the answer is there."""
+        self._first_piece = at
+
+    def failed(self, error: FireLLaVAError, at: float) -> None:
+        """The call ended without an answer."""
+        self._close("failed", at, error=error)
+
+    def ended(self, outcome: CallOutcome, at: float, usage: Usage | None, reply: Reply | None) -> None:
+        """The answer is over; `usage` is the last count that came."""
+        self._close(outcome, at, usage=usage, reply=reply)
+        request = self._question.request
+        if reply is not None and usage is not None and request is not None:
+            calibration_of(self._backend.label).observe(request, self._backend.model_card, usage)
+
+    def close(self) -> None:
+        """Nobody said how the call ended: it was cut short."""
+        if not self._over:
+            self._close("abandoned", self._question.clock())
+
+    def _close(
+        self,
+        outcome: CallOutcome,
+        at: float,
+        *,
+        usage: Usage | None = None,
+        reply: Reply | None = None,
+        error: FireLLaVAError | None = None,
+    ) -> None:
+        if self._over:
+            return
+        self._over = True
+        local = self._backend.is_local
+        free = local or (error is not None and not may_be_billed(error))
+        cost = Decimal(0) if free else self._backend.cost(usage)
+        counted = free or (outcome == "answered" and usage is not None)
+        self._settle(usage if counted and not free else None, cost, free=free)
+        if self._question.observers.hooks:
+            details = self._details(outcome, at, usage, cost, reply, error, counted=counted)
+            self._question.observers.tell(details)
+
+    def _settle(self, usage: Usage | None, cost: Decimal | None, *, free: bool) -> None:
+        if self._reserve is None:
+            return
+        if free:
+            self._reserve.release()
+        elif usage is None:
+            self._reserve.keep()
+        else:
+            tokens = max(usage.total_tokens, usage.prompt_tokens + usage.completion_tokens)
+            self._reserve.settle(Spending(cost or Decimal(0), tokens, calls=1))
+
+    def _details(
+        self,
+        outcome: CallOutcome,
+        at: float,
+        usage: Usage | None,
+        cost: Decimal | None,
+        reply: Reply | None,
+        error: FireLLaVAError | None,
+        *,
+        counted: bool,
+    ) -> CallDetails:
+        question, backend, request = self._question, self._backend, self._question.request
+        assert request is not None  # noqa: S101 - whoever has observers has a request
+        first = self._first_piece
+        base_url = getattr(backend, "base_url", None)
+        return CallDetails(
+            question=question.name,
+            attempt=self._attempt,
+            backend=backend.label,
+            kind=backend.kind,
+            local=backend.is_local,
+            server=None if base_url is None else urlsplit(base_url).netloc,
+            model=getattr(backend, "model", None) or backend.model_card.name,
+            answered_by=None if reply is None else reply.model,
+            operation="completion" if request.completion else "chat",
+            streamed=request.stream,
+            started_at=question.epoch + self._started,
+            seconds=at - self._started,
+            first_piece_seconds=first - self._started if request.stream and first is not None else None,
+            outcome=outcome,
+            error=None if error is None else f"{type(error).__name__}: {error}",
+            usage=usage,
+            cost_usd=cost,
+            may_cost_more=not counted,
+            images=tuple(part.source.sha256 or "url" for part in request.images),
+            tags=question.observers.tags,
+            parameters=_steering(request),
+            finish_reasons=() if reply is None else _finish_reasons(reply),
+            degraded=backend.degraded,
+            request_id=None if reply is None else reply.request_id,
+        )
+
+
+def _steering(request: Request) -> dict[str, Any]:
+    values = ((name, getattr(request.parameters, name)) for name in _STEERING)
+    return {name: value for name, value in values if value is not None}
+
+
+def _finish_reasons(reply: Reply) -> tuple[str, ...]:
+    return tuple(choice.finish_reason for choice in reply.choices if choice.finish_reason is not None)
