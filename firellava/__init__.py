@@ -17,7 +17,13 @@ from firellava.backends.offline_reader import OfflineReader
 from firellava.backends.openai_compatible import OpenAICompatibleBackend
 from firellava.backends.transformers import TransformersBackend
 from firellava.client import VisionClient
+from firellava.costs.budget import Budget
+from firellava.costs.estimate import Estimate, estimate
+from firellava.costs.ledger import Ledger
+from firellava.costs.prices import Prices
+from firellava.costs.tracking import track_cost
 from firellava.errors import FireLLaVAError
+from firellava.hooks import CallDetails, CallHook
 from firellava.images import ImageSource, PreparedImage, prepare_image
 from firellava.limits import SeveralImagesWarning
 from firellava.messages import ImagePart, Message, Parameters, TextPart, ToolCall
@@ -28,11 +34,16 @@ from firellava.version import __version__
 __all__ = [
     "Attempt",
     "Backend",
+    "Budget",
+    "CallDetails",
+    "CallHook",
     "Choice",
+    "Estimate",
     "FireLLaVAError",
     "FireworksBackend",
     "ImagePart",
     "ImageSource",
+    "Ledger",
     "LlamaCppBackend",
     "Message",
     "ModelCard",
@@ -40,6 +51,7 @@ __all__ = [
     "OpenAICompatibleBackend",
     "Parameters",
     "PreparedImage",
+    "Prices",
     "Reply",
     "ReplyChunk",
     "SeveralImagesWarning",
@@ -50,6 +62,8 @@ __all__ = [
     "VisionClient",
     "__version__",
     "discover_local",
+    "estimate",
     "model_card",
     "prepare_image",
+    "track_cost",
 ]

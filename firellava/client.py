@@ -12,6 +12,7 @@ from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.discovery import automatic_fallbacks, automatic_fallbacks_async
 from firellava.backends.inference import EngineBackend
 from firellava.costs.accounts import Observers, QuestionAccounts
+from firellava.costs.estimate import estimate_request
 from firellava.errors import BudgetExceeded
 from firellava.images.files import as_folders
 from firellava.offload import in_thread
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from firellava.costs.budget import Budget
+    from firellava.costs.estimate import Estimate
     from firellava.costs.prices import Prices
     from firellava.errors import FireLLaVAError
     from firellava.hooks import CallHook
@@ -188,6 +190,17 @@ class VisionClient:
     def model_card(self) -> ModelCard:
         """What is known about the model that is asked first."""
         return self._first.model_card
+
+    def estimate(self, messages: Sequence[Message], **parameters: Any) -> Estimate:  # noqa: ANN401 - see Parameters
+        """What `chat` would take, in tokens and dollars, of the model that is asked first.
+
+        Nothing is read, downloaded or sent: an image costs no more to count than its place in the message.
+        The more replies of the model this process has seen, the closer it gets; how close is in the estimate.
+
+        Raises:
+            InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
+        """
+        return estimate_request(self._bounded(chat_request(messages, parameters, stream=False)), self._first)
 
     def ask(self, question: str, *images: ImageInput, **parameters: Any) -> Reply:  # noqa: ANN401 - see Parameters
         """Ask one question about any number of images.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from firellava import errors
@@ -76,6 +77,8 @@ def checked_hooks(hooks: object) -> tuple[CallHook, ...]:
     for hook in hooks:
         if not callable(hook):
             raise ConfigurationError(f"hooks= takes callables, which {type(hook).__name__} is not.")
+        if iscoroutinefunction(hook):
+            raise ConfigurationError("hooks= takes plain functions: one that is async would not be awaited.")
     return tuple(hooks)
 
 

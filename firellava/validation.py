@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from firellava.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import ModelWrapValidatorHandler
 
-__all__ = ["explain"]
+__all__ = ["CheckedModel", "explain"]
 
 
 def explain(error: ValidationError) -> str:
@@ -20,3 +24,20 @@ def explain(error: ValidationError) -> str:
         else:
             problems.append(f"{name}: {detail['msg']}")
     return "; ".join(problems)
+
+
+class CheckedModel(BaseModel):
+    """A frozen value that users construct: what is wrong with it is raised as `ConfigurationError`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _own_errors(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
+        problem = ""
+        try:
+            return handler(settings)
+        except ValidationError as error:
+            problem = explain(error)
+        # Raised here, not above: pydantic's report holds what was set, which may be a key.
+        raise ConfigurationError(f"{cls.__name__}: {problem}.")

@@ -7,28 +7,32 @@ an engine, a model) is opened at first use and shared in the process; it is neve
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, field_validator
 
+from firellava.costs.price_list import prices_in_file
+from firellava.costs.prices import FREE, Prices
 from firellava.errors import ConfigurationError
 from firellava.models import ModelCard, model_card
-from firellava.validation import explain
+from firellava.validation import CheckedModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     import httpx
-    from pydantic import ModelWrapValidatorHandler
 
     from firellava.messages import Request
     from firellava.models import Fit
     from firellava.replies import ReplyChunk, Usage
 
 __all__ = ["AttemptContext", "Backend", "InProcessBackend"]
+
+_logger = logging.getLogger("firellava")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +56,22 @@ class AttemptContext:
     http_async_client: httpx.AsyncClient | None = None
 
 
-class Backend(BaseModel, ABC):
+class Backend(CheckedModel, ABC):
     """Something that answers requests.
 
     Attributes:
         kind: names the class in serialised form.
         card: what is known about the model, as a card or the name of one; where None, the backend knows.
+        prices: what you pay, above every other price; see `prices_for`.
         degraded: True where the answer does not come from a vision-language model.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(validate_default=True)
 
     kind: str
     card: ModelCard | None = None
+    prices: Prices | None = None
     degraded: ClassVar[bool] = False
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _own_errors(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
-        problem = ""
-        try:
-            return handler(settings)
-        except ValidationError as error:
-            problem = explain(error)
-        # Raised here, not above: pydantic's report holds what was set, which may be a key.
-        raise ConfigurationError(f"{cls.__name__}: {problem}.")
 
     @field_validator("card", mode="before")
     @classmethod
@@ -98,10 +93,46 @@ class Backend(BaseModel, ABC):
     def model_card(self) -> ModelCard:
         """What is known about the model behind it."""
 
-    def cost(self, usage: Usage | None) -> Decimal | None:
-        """Dollars for these tokens; None where the tokens or the price are unknown."""
-        prices = self.model_card.prices
-        return None if usage is None or prices is None else prices.cost(usage)
+    def prices_for(self, request: Request | None = None) -> Prices | None:
+        """What tokens cost here, or None where nobody said, which is not zero.
+
+        A backend on this machine costs nothing, whatever is stated. For any other the first of these counts:
+        the setting `prices`; the file named in ``FIRELLAVA_PRICES``; what is published about the model.
+
+        Args:
+            request: what is asked; what is published may not hold for every request.
+
+        Raises:
+            ConfigurationError: the price file is missing or malformed. Ask before anything is sent.
+        """
+        if self.is_local:
+            return FREE
+        return self.prices or prices_in_file(*self._names_in_file()) or self._published_prices(request)
+
+    def cost(self, usage: Usage | None, request: Request | None = None) -> Decimal | None:
+        """Dollars for these tokens; None where the tokens or the price are unknown.
+
+        It raises nothing, because what was paid for must not be lost with its price: where the price file has
+        become unreadable the cost is unknown, and the reason is logged.
+        """
+        try:
+            prices = self.prices_for(request)
+        except ConfigurationError as error:
+            _logger.warning("The cost of a call is unknown. %s", error)
+            return None
+        if prices is None:
+            return None
+        if usage is None:
+            return Decimal(0) if prices.free else None
+        return prices.cost(usage)
+
+    def _names_in_file(self) -> tuple[str, ...]:
+        """The names under which a price file may list the model, the best first."""
+        return (self.model_card.name,)
+
+    def _published_prices(self, request: Request | None) -> Prices | None:  # noqa: ARG002 - for who knows tiers
+        """What others than the user say the model costs for this request."""
+        return self.model_card.prices
 
     @abstractmethod
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
@@ -126,10 +157,6 @@ class InProcessBackend(Backend):
     def is_local(self) -> bool:
         """It computes in this process."""
         return True
-
-    def cost(self, usage: Usage | None) -> Decimal:  # noqa: ARG002 - tokens are free here
-        """Nothing: no one is paid."""
-        return Decimal(0)
 
     async def areplies(self, request: Request, context: AttemptContext) -> AsyncGenerator[ReplyChunk, None]:
         """Run `replies` piece by piece on a worker thread."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from firellava.backends.http import HTTPBackend, checked_key, is_loopback
+from firellava.costs.price_list import prices_of_genai_prices
 from firellava.errors import ConfigurationError, MissingKey
 from firellava.models import DEFAULT_MODEL, ModelCard, catalogue, expand_model_name, model_card
+
+if TYPE_CHECKING:
+    from firellava.costs.prices import Prices
+    from firellava.messages import Request
 
 __all__ = ["DEFAULT_BASE_URL", "FireworksBackend"]
 
@@ -67,6 +72,27 @@ class FireworksBackend(HTTPBackend):
             "or answer from this machine with fallback=."
         )
 
+    def _names_in_file(self) -> tuple[str, ...]:
+        short = self.model.rpartition("/")[2]
+        return (self.model, short) if short and expand_model_name(short) == self.model else (self.model,)
+
+    def _published_prices(self, request: Request | None) -> Prices | None:
+        """The catalogue's or the card's prices, else those of genai-prices.
+
+        The catalogue's hold for the serverless model of that name in the standard tier. A card that lends its
+        image rules to a deployment, which is billed by the second of a GPU, to a router, which follows other
+        models, or to another model does not lend its prices. The priority tier is dearer by no fixed factor.
+
+        Sources: Fireworks' pages "Serverless Pricing", "Serverless Modes" and "Introduction" to inference.
+        """
+        if request is not None and not _is_standard(request):
+            return None
+        card = self.model_card
+        listed = catalogue.get(card.name)
+        of_the_catalogue = listed is not None and listed.prices == card.prices
+        lent = of_the_catalogue and self.model != expand_model_name(card.name)
+        return (None if lent else card.prices) or prices_of_genai_prices(self.model)
+
     def _key(self) -> SecretStr:
         if self.api_key is not None:
             return self.api_key
@@ -81,3 +107,9 @@ class FireworksBackend(HTTPBackend):
             "No API key: set FIREWORKS_API_KEY or give api_key=. To answer without one, from this machine, "
             "give fallback='auto' and install \"firellava[ocr]\" or run a local model."
         )
+
+
+def _is_standard(request: Request) -> bool:
+    """Whether the request asks for nothing but the standard tier."""
+    beyond = request.parameters.extra_body or {}
+    return beyond.get("service_tier", request.parameters.service_tier) in (None, "auto", "default")

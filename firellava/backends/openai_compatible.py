@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,8 +13,6 @@ from firellava.models import Capabilities, ImageLimits, ModelCard, model_card
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from firellava.replies import Usage
 
 __all__ = ["OpenAICompatibleBackend", "as_served_locally"]
 
@@ -98,13 +95,12 @@ class OpenAICompatibleBackend(HTTPBackend):
             ModelCard(name=self.model, capabilities=Capabilities(tools=True))
         )
 
-    def cost(self, usage: Usage | None) -> Decimal | None:
-        """Nothing where the server is this machine; elsewhere what the card says."""
-        return Decimal(0) if self.is_local else super().cost(usage)
-
     def unknown_model_advice(self) -> str:
         """Where else to look."""
         return f"Is it installed there? {self.base_url}/models lists what the server has."
+
+    def _names_in_file(self) -> tuple[str, ...]:
+        return (self.model,)
 
     def _key(self) -> SecretStr | None:
         if self.api_key is None and self.key_withheld:

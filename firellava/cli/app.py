@@ -8,6 +8,7 @@ import typer
 
 from firellava.cli.ask import ask
 from firellava.cli.doctor import doctor
+from firellava.cli.estimate import estimate
 from firellava.version import __version__
 
 __all__ = ["app"]
@@ -37,4 +38,5 @@ def firellava(
 
 
 app.command()(ask)
+app.command()(estimate)
 app.command()(doctor)

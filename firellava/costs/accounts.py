@@ -8,6 +8,7 @@ abandoned.
 from __future__ import annotations
 
 import contextvars
+import itertools
 import logging
 import time
 import uuid
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from firellava.hooks import CallHook, CallOutcome
     from firellava.messages import Request
     from firellava.replies import Reply
+    from firellava.routing.events import Ended
 
 __all__ = ["Account", "Observers", "QuestionAccounts", "may_be_billed"]
 
@@ -87,9 +89,8 @@ class Observers:
             return cls()
         tags = tuple(tracker.tag for tracker in trackers if tracker.tag is not None)
         # One ledger may stand in several blocks: it takes each call once.
-        ledgers = dict.fromkeys(tracker.ledger for tracker in trackers)
-        wanted = tuple(dict.fromkeys((*hooks, *ledgers)))
-        return cls(wanted, tags, contextvars.copy_context())
+        wanted = {id(observer): observer for observer in (*hooks, *(tracker.ledger for tracker in trackers))}
+        return cls(tuple(wanted.values()), tags, contextvars.copy_context())
 
     def tell(self, details: CallDetails) -> None:
         """Tell everyone. What a hook raises is logged."""
@@ -125,18 +126,20 @@ class QuestionAccounts:
         self.epoch: Final = time.time() - clock() if observers.hooks else 0.0
         self.name: Final = uuid.uuid4().hex if observers.hooks else ""
         self._budget = budget
+        self._calls = itertools.count()
 
-    def open(self, backend: Backend, attempt: int, at: float) -> Account:
+    def open(self, backend: Backend, at: float) -> Account:
         """Begin a call.
 
         Raises:
             BudgetExceeded: the budget does not allow it.
             CostUnknown: the budget cannot know what it may cost.
+            ConfigurationError: the price file that says what it costs is malformed.
         """
         reserve = None
         if self._budget is not None and self.request is not None and not backend.is_local:
             reserve = self._budget.reserve(_needed(self._budget, self.request, backend))
-        return Account(self, backend, attempt, at, reserve)
+        return Account(self, backend, next(self._calls), at, reserve)
 
 
 def _needed(budget: Budget, request: Request, backend: Backend) -> Spending:
@@ -144,18 +147,24 @@ def _needed(budget: Budget, request: Request, backend: Backend) -> Spending:
     if not budget.limits_tokens:
         return Spending(calls=1)
     bound = upper_bound(request, backend.model_card)
-    usd = None
+    most: Usage | None = None
     if bound.prompt is not None and bound.completion is not None:
-        usd = backend.cost(Usage(bound.prompt, bound.completion, bound.prompt + bound.completion))
-    may_be_unknown = budget.when_unknown == "allow"
-    if bound.total is None and not may_be_unknown:
+        most = Usage(bound.prompt, bound.completion, bound.prompt + bound.completion)
+    refuse = budget.when_unknown == "refuse"
+    if refuse and most is None and "tokens" in budget.limits:
         raise CostUnknown(_unbounded(request, backend))
-    if usd is None and "usd" in budget.limits and not may_be_unknown:
-        raise CostUnknown(
-            f"Nobody knows the price of {backend.label}, so a budget in dollars cannot hold: give prices=, "
-            "name a price file in FIRELLAVA_PRICES, or use Budget(when_unknown='allow')."
-        )
-    return Spending(usd or Decimal(0), bound.total or 0, calls=1)
+    usd: Decimal | None = None
+    if "usd" in budget.limits:
+        if backend.prices_for(request) is None and refuse:
+            raise CostUnknown(
+                f"Nobody knows what {backend.label} charges for this request, so a budget in dollars cannot "
+                "hold: give prices=, name a price file in FIRELLAVA_PRICES, or use "
+                "Budget(when_unknown='allow')."
+            )
+        usd = backend.cost(most, request)
+        if usd is None and refuse:
+            raise CostUnknown(_unbounded(request, backend))
+    return Spending(usd or Decimal(0), 0 if most is None else most.total_tokens, calls=1)
 
 
 def _unbounded(request: Request, backend: Backend) -> str:
@@ -194,9 +203,10 @@ class Account:
         """The call ended without an answer."""
         self._close("failed", at, error=error)
 
-    def ended(self, outcome: CallOutcome, at: float, usage: Usage | None, reply: Reply | None) -> None:
-        """The answer is over; `usage` is the last count that came."""
-        self._close(outcome, at, usage=usage, reply=reply)
+    def ended(self, end: Ended) -> None:
+        """The answer is over."""
+        usage, reply = end.usage, end.reply
+        self._close(end.outcome, end.at, usage=usage, reply=reply, error=end.error)
         request = self._question.request
         if reply is not None and usage is not None and request is not None:
             calibration_of(self._backend.label).observe(request, self._backend.model_card, usage)
@@ -219,8 +229,8 @@ class Account:
             return
         self._over = True
         local = self._backend.is_local
-        free = local or (error is not None and not may_be_billed(error))
-        cost = Decimal(0) if free else self._backend.cost(usage)
+        free = local or (outcome == "failed" and error is not None and not may_be_billed(error))
+        cost = Decimal(0) if free else self._backend.cost(usage, self._question.request)
         counted = free or (outcome == "answered" and usage is not None)
         self._settle(usage if counted and not free else None, cost, free=free)
         if self._question.observers.hooks:
@@ -277,7 +287,7 @@ class Account:
             parameters=_steering(request),
             finish_reasons=() if reply is None else _finish_reasons(reply),
             degraded=backend.degraded,
-            request_id=None if reply is None else reply.request_id,
+            request_id=getattr(error if reply is None else reply, "request_id", None),
         )
 
 

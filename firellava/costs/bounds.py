@@ -1,35 +1,40 @@
 """How many tokens a request can be billed for at most.
 
 A budget is only as good as its bound, so nothing here is an estimate: every rule errs upwards. A token of a
-byte-level tokenizer stands for at least one byte of UTF-8, so a text has no more tokens than bytes; a model
-card says what an image costs; ``max_tokens`` ends an answer. What servers add on their own, such as role
-marks and a default system prompt, is covered by allowances.
+byte-level tokenizer stands for at least one byte of UTF-8, so a text has no more tokens than bytes, as it is
+or in the Unicode normal form that the tokenizer brings it to first; a model card says what an image costs;
+``max_tokens`` ends an answer. What servers add on their own, such as role marks and a default system prompt,
+is covered by allowances.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from firellava.messages import Message, Request
     from firellava.models import ModelCard
 
 __all__ = ["TokenBound", "upper_bound"]
 
-# Allowances. The longest default system prompt and preamble seen in a public chat template of an open model
-# has fewer than 200 tokens, a turn's role marks fewer than 12, the marks around an image 4.
+# Allowances, each above the most that was seen in public chat templates of open models with vision. Kimi K3:
+# about 150 tokens around a conversation (effort, format of the answer), 29 around an assistant's turn, 23
+# around a tool call. Mistral Small 4: a default system prompt of 2,424 characters. 4 around an image.
 _TOKENS_PER_REQUEST: Final = 256
-_TOKENS_PER_MESSAGE: Final = 16
+_TOKENS_OF_DEFAULT_SYSTEM_PROMPT: Final = 1024
+_TOKENS_PER_MESSAGE: Final = 32
+_TOKENS_PER_TOOL_CALL: Final = 32
 _TOKENS_PER_IMAGE_MARK: Final = 4
-# What introduces tools in a chat template, and how much longer than compact JSON a template may write them
-# (indented, with characters beyond ASCII as \uXXXX).
+# What introduces tools (DeepSeek V3.2: about 400 tokens), and how much longer than compact JSON a template
+# writes a value: indented, as XML, with characters beyond ASCII as \uXXXX.
 _TOKENS_PER_TOOL_PREAMBLE: Final = 1024
 _JSON_GROWTH: Final = 4
+# Qwen's tokenizers apply the first, SentencePiece by default the second; both can make a text longer.
+_NORMAL_FORMS: Final[tuple[Literal["NFC", "NFKC"], ...]] = ("NFC", "NFKC")
 
 _REPLACES_CONTENT: Final = frozenset({"messages", "prompt", "images", "tools"})
 
@@ -45,11 +50,6 @@ class TokenBound:
 
     prompt: int | None
     completion: int | None
-
-    @property
-    def total(self) -> int | None:
-        """Prompt and answers together."""
-        return None if self.prompt is None or self.completion is None else self.prompt + self.completion
 
 
 def upper_bound(request: Request, card: ModelCard) -> TokenBound:
@@ -67,8 +67,9 @@ def _prompt(request: Request, card: ModelCard) -> int | None:
     images = len(request.images)
     if beyond.keys() & _REPLACES_CONTENT or (images and per_image is None):
         return None
-    texts = sum(_bytes(text) for message in request.messages for text in _texts(message))
-    tokens = texts + _TOKENS_PER_REQUEST + _TOKENS_PER_MESSAGE * len(request.messages)
+    tokens = _TOKENS_PER_REQUEST + sum(_of_message(message) for message in request.messages)
+    if not request.completion and all(message.role != "system" for message in request.messages[:1]):
+        tokens += _TOKENS_OF_DEFAULT_SYSTEM_PROMPT
     tokens += images * ((per_image or 0) + _TOKENS_PER_IMAGE_MARK)
     tokens += _JSON_GROWTH * sum(
         _json_bytes(value) for value in (request.parameters.response_format, beyond) if value
@@ -80,29 +81,40 @@ def _prompt(request: Request, card: ModelCard) -> int | None:
 
 def _completion(request: Request, card: ModelCard) -> int | None:
     steering = request.parameters.given() | dict(request.parameters.extra_body or {})
-    limits = [steering.get("max_tokens"), steering.get("max_completion_tokens")]
-    stated = [limit for limit in limits if isinstance(limit, int)]
-    if not stated:
+    limits = _stated(steering, "max_tokens", "max_completion_tokens")
+    counts = _stated(steering, "n", "best_of")
+    # Nobody knows what a server makes of another value, such as -1 or "all".
+    if not limits or not all(isinstance(value, int) and value >= 0 for value in limits + counts):
         return None
-    longest = max(stated) if card.context_window is None else min(max(stated), card.context_window)
-    return longest * max(_count(steering.get("n")), _count(steering.get("best_of")))
+    longest: int = max(limits) if card.context_window is None else min(max(limits), card.context_window)
+    answers: int = max(counts, default=1)
+    return longest * max(answers, 1)
 
 
-def _texts(message: Message) -> Iterator[str]:
-    yield message.text
-    yield message.reasoning or ""
-    yield message.tool_call_id or ""
+def _stated(steering: dict[str, Any], *names: str) -> list[Any]:
+    return [steering[name] for name in names if steering.get(name) is not None]
+
+
+def _of_message(message: Message) -> int:
+    texts = (message.text, message.reasoning, message.tool_call_id)
+    tokens = _TOKENS_PER_MESSAGE + sum(_bytes(text) for text in texts if text)
     for call in message.tool_calls:
-        yield from (call.id, call.name, call.arguments)
+        # Templates name the tool once more with its result.
+        tokens += _TOKENS_PER_TOOL_CALL + _bytes(call.id) + 2 * _bytes(call.name)
+        tokens += _JSON_GROWTH * _bytes(call.arguments)
+    return tokens
 
 
 def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if text.isascii():
+        return len(text)
+    forms = (text, *(unicodedata.normalize(form, text) for form in _NORMAL_FORMS))
+    return max(len(form.encode("utf-8", "surrogatepass")) for form in forms)
 
 
 def _json_bytes(value: Any) -> int:  # noqa: ANN401 - JSON values
-    return len(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 1
+    try:
+        return len(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError:
+        # It cannot be sent either: the request is refused when it is written.
+        return 0

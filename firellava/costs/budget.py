@@ -7,6 +7,7 @@ a call that may have been billed and never said for how much keeps what was set 
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -44,13 +45,19 @@ class Spending:
     calls: int = 0
 
     def __add__(self, other: Spending) -> Spending:
-        return Spending(_exact.add(self.usd, other.usd), self.tokens + other.tokens, self.calls + other.calls)
+        usd = _exact.add(self.usd, other.usd)
+        return Spending(usd, self.tokens + other.tokens, self.calls + other.calls)
 
     def __sub__(self, other: Spending) -> Spending:
-        return Spending(_exact.subtract(self.usd, other.usd), self.tokens - other.tokens, self.calls - other.calls)
+        usd = _exact.subtract(self.usd, other.usd)
+        return Spending(usd, self.tokens - other.tokens, self.calls - other.calls)
 
 
 _NOTHING: Final = Spending()
+_ONE_PROCESS: Final = (
+    "A budget counts in the process that made it and cannot be pickled: a copy would allow everything a "
+    "second time. Give each process a budget of its own."
+)
 
 
 class Budget:
@@ -60,7 +67,8 @@ class Budget:
         client = VisionClient(budget=budget, fallback="auto")
 
     Backends on this machine cost nothing and are not limited. A budget lives in one process and cannot be
-    pickled: a copy would allow everything a second time. Copies made within a process are the same budget.
+    pickled, and the child of a fork cannot spend from it: a copy would allow everything a second time. Copies
+    made within a process are the same budget.
 
     Args:
         usd: dollars.
@@ -76,7 +84,7 @@ class Budget:
         clock: gives the time in seconds.
 
     Raises:
-        ConfigurationError: no limit, or one that is negative or no number.
+        ConfigurationError: no limit, one that is negative or no number, or part of a token or call.
     """
 
     def __init__(
@@ -92,11 +100,15 @@ class Budget:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         given: dict[_Limit, object] = {"usd": usd, "tokens": tokens, "calls": calls}
-        self.limits = {name: _amount(name, value) for name, value in given.items() if value is not None}
+        self.limits = {
+            name: _amount(name, value) if name == "usd" else _whole(name, value)
+            for name, value in given.items()
+            if value is not None
+        }
         if not self.limits:
             raise ConfigurationError("A budget needs a limit: give usd=, tokens= or calls=.")
         self.window = None if window is None else float(_positive("window", window))
-        self.max_tokens = int(_positive("max_tokens", max_tokens))
+        self.max_tokens = int(_whole("max_tokens", _positive("max_tokens", max_tokens)))
         if when_exhausted not in ("raise", "fallback"):
             raise ConfigurationError(f"when_exhausted is 'raise' or 'fallback', not {when_exhausted!r}.")
         if when_unknown not in ("refuse", "allow"):
@@ -104,9 +116,10 @@ class Budget:
         self.when_exhausted = when_exhausted
         self.when_unknown = when_unknown
         self._clock = clock
+        self._process = os.getpid()
         self._lock = threading.Lock()
-        self._spent = Spending()
-        self._reserved = Spending()
+        self._spent = _NOTHING
+        self._reserved = _NOTHING
         self._in_window: deque[tuple[float, Spending]] = deque()
         # When a call ended, what was set aside for it, and what it took. The garbage collector may end an
         # abandoned answer at any moment, also in a thread that holds the lock, so ending a call takes none.
@@ -145,7 +158,10 @@ class Budget:
 
         Raises:
             BudgetExceeded: that is more than is left.
+            ConfigurationError: this process is a fork of the one that made the budget.
         """
+        if os.getpid() != self._process:
+            raise ConfigurationError(_ONE_PROCESS)
         with self._lock:
             self._catch_up()
             for name, limit in self.limits.items():
@@ -173,8 +189,8 @@ class Budget:
 
     def _exceeded(self, name: _Limit, limit: Decimal, needed: Spending) -> BudgetExceeded:
         amount, taken = _of(needed, name), _of(self._spent + self._reserved, name)
-        left = max(limit - taken, Decimal(0))
-        free_in = self._free_in(name, limit - amount)
+        left = max(_exact.subtract(limit, taken), Decimal(0))
+        free_in = self._free_in(name, _exact.subtract(limit, amount))
         wait = "" if free_in is None else f" Enough is free again in {math.ceil(free_in)} s."
         return BudgetExceeded(
             f"The budget of {_shown(name, limit)} has {_shown(name, left)} left, and this call may take up "
@@ -190,7 +206,7 @@ class Budget:
         """Seconds until no more than `allowed` is taken, if what is on its way were to cost all it may."""
         taken = _of(self._spent + self._reserved, name)
         for at, spent in self._in_window:
-            taken -= _of(spent, name)
+            taken = _exact.subtract(taken, _of(spent, name))
             if taken <= allowed and self.window is not None:
                 return at + self.window - self._clock()
         return None
@@ -211,10 +227,7 @@ class Budget:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise ConfigurationError(
-            "A budget counts in one process and cannot be pickled: a copy of it would allow everything a "
-            "second time. Give each process a budget of its own."
-        )
+        raise ConfigurationError(_ONE_PROCESS)
 
 
 class Reserve:
@@ -252,6 +265,13 @@ def _amount(name: str, value: object) -> Decimal:
 def _positive(name: str, value: object) -> Decimal:
     if not (amount := _amount(name, value)):
         raise ConfigurationError(f"A budget's {name} is more than 0.")
+    return amount
+
+
+def _whole(name: str, value: object) -> Decimal:
+    amount = _amount(name, value)
+    if amount != amount.to_integral_value():
+        raise ConfigurationError(f"A budget's {name} is a whole number, not {value}.")
     return amount
 
 

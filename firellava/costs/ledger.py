@@ -7,6 +7,7 @@ without making a total wrong.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import deque
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "Totals"]
 
+_logger = logging.getLogger("firellava")
 _GROUPINGS = Literal["model", "backend", "tag"]
 
 # Nothing is ever rounded, whatever the precision of the caller's own decimal context.
@@ -69,28 +71,27 @@ class Totals:
     unpriced: int = 0
     may_cost_more: int = 0
 
-    @classmethod
-    def of(cls, call: CallDetails) -> Totals:
-        """What a single call comes to."""
+    def including(self, call: CallDetails) -> Totals:
+        """The same with one more call."""
         outcome, usage, cost = call.outcome, call.usage, call.cost_usd
-        # A reader of text has no tokens to count, and a request nobody took cost none.
+        # What reads text by itself has no tokens to count, and a request that nobody took cost none.
         worked = not call.degraded and (outcome != "failed" or call.may_cost_more)
-        return cls(
-            calls=1,
-            answered=int(outcome == "answered"),
-            broken=int(outcome == "broken"),
-            abandoned=int(outcome == "abandoned"),
-            failed=int(outcome == "failed"),
-            prompt_tokens=0 if usage is None else usage.prompt_tokens,
-            image_tokens=0 if usage is None else usage.image_tokens or 0,
-            cached_tokens=0 if usage is None else usage.cached_tokens or 0,
-            completion_tokens=0 if usage is None else usage.completion_tokens,
-            reasoning_tokens=0 if usage is None else usage.reasoning_tokens or 0,
-            total_tokens=0 if usage is None else usage.total_tokens,
-            uncounted=int(usage is None and worked),
-            cost_usd=Decimal(0) if cost is None else cost,
-            unpriced=int(cost is None),
-            may_cost_more=int(call.may_cost_more),
+        return Totals(
+            calls=self.calls + 1,
+            answered=self.answered + (outcome == "answered"),
+            broken=self.broken + (outcome == "broken"),
+            abandoned=self.abandoned + (outcome == "abandoned"),
+            failed=self.failed + (outcome == "failed"),
+            prompt_tokens=self.prompt_tokens + (usage.prompt_tokens if usage else 0),
+            image_tokens=self.image_tokens + ((usage.image_tokens or 0) if usage else 0),
+            cached_tokens=self.cached_tokens + ((usage.cached_tokens or 0) if usage else 0),
+            completion_tokens=self.completion_tokens + (usage.completion_tokens if usage else 0),
+            reasoning_tokens=self.reasoning_tokens + ((usage.reasoning_tokens or 0) if usage else 0),
+            total_tokens=self.total_tokens + (usage.total_tokens if usage else 0),
+            uncounted=self.uncounted + (usage is None and worked),
+            cost_usd=self.cost_usd if cost is None else _exact.add(self.cost_usd, cost),
+            unpriced=self.unpriced + (cost is None),
+            may_cost_more=self.may_cost_more + call.may_cost_more,
         )
 
     def __add__(self, other: Totals) -> Totals:
@@ -194,12 +195,18 @@ class Ledger:
         """The entries as flat dictionaries with the same keys, as ``pandas.DataFrame`` takes them.
 
         ``started_at`` is a datetime in UTC, ``cost_usd`` an exact Decimal (``.astype(float)`` to plot it),
-        and what is unknown is None.
+        and what is unknown is None. Where calls are no longer among the entries, a warning is logged.
         """
+        forgotten = self.forgotten
+        if forgotten:
+            _logger.warning(
+                "%d of the ledger's calls are no longer among its entries; Ledger(keep=None) keeps all.",
+                forgotten,
+            )
         return as_rows(self.entries)
 
     def to_json_lines(self, destination: Destination) -> None:
-        """Write the entries to a file or a path, a JSON object a line, the cost as exact digits in a string."""
+        """Write the entries to a file or a path, a JSON object a line, cost as a string of exact digits."""
         write_json_lines(self.rows(), destination)
 
     def to_csv(self, destination: Destination) -> None:
@@ -219,9 +226,8 @@ class Ledger:
             self._add_up()
             newest = tuple(islice(reversed(self._kept), 5))
         groups = {"model": self.by("model"), "backend": self.by("backend"), "tag": self.by("tag")}
-        if set(groups["tag"]) == {""}:
-            del groups["tag"]
-        return as_html(self.totals, groups, newest)
+        told = {heading: group for heading, group in groups.items() if set(group) - {""}}
+        return as_html(self.totals, told, newest)
 
     def __copy__(self) -> Self:
         return self
@@ -251,7 +257,7 @@ class Ledger:
                 call = self._arrived.popleft()
                 self._kept.append(call)
                 key = (call.model, call.backend, call.tags)
-                self._sums[key] = self._sums.get(key, _NOTHING) + Totals.of(call)
+                self._sums[key] = self._sums.get(key, _NOTHING).including(call)
         finally:
             self._adding_up = False
 

@@ -1,6 +1,6 @@
-"""How a ledger shows itself: in one line, and as a table in notebooks.
+"""How a ledger shows itself: in one line, and as tables in notebooks.
 
-Colours are the notebook's own, so that the table can be read on a dark page too.
+Colours are the notebook's own, so that the tables can be read on a dark page too.
 """
 
 from __future__ import annotations
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["as_html", "one_line"]
 
-_LINE = "border:0;border-bottom:1px solid rgba(128,128,128,.4)"
-_PLAIN = "border:0"
-_CELL = "padding:3px 16px 3px 0;background:none;color:inherit;vertical-align:top;white-space:nowrap"
+_GROUP_HEADINGS = ("calls", "prompt", "images", "cached", "completion", "cost")
+_CALL_HEADINGS = ("newest calls (UTC)", "seconds", "prompt", "completion", "cost", "backend", "outcome", "")
+_NUMBERS = {*_GROUP_HEADINGS, "seconds"}
+
+# Notebooks style tables themselves: whatever they set is set here as well.
+_CELL = "padding:3px 16px 3px 0;border:0;background:none;color:inherit;vertical-align:top;white-space:nowrap"
+_HEADING = f"{_CELL};font-weight:600;border-bottom:1px solid rgba(128,128,128,.4);padding-top:10px"
+_RIGHT = "text-align:right;font-variant-numeric:tabular-nums"
 _MUTED = "opacity:.65"
-_NUMBERS = {"calls", "prompt", "images", "cached", "completion", "seconds", "cost"}
-_LONGEST_TEXT = 60
+_LONGEST_TEXT = 80
+_MOST_ROWS = 10
 
 
 def one_line(totals: Totals) -> str:
     """The totals in one line."""
-    facts = (
-        _count(totals.calls, "call"),
-        _count(totals.total_tokens, "token"),
-        _dollars(totals.cost_usd),
-        *_caveats(totals),
-    )
-    return f"Ledger({', '.join(facts)})"
+    return f"Ledger({', '.join((_dollars(totals.cost_usd), *_counts(totals), *_lacking(totals)))})"
 
 
 def as_html(totals: Totals, groups: Mapping[str, Mapping[str, Totals]], newest: Sequence[CallDetails]) -> str:
@@ -45,90 +44,108 @@ def as_html(totals: Totals, groups: Mapping[str, Mapping[str, Totals]], newest: 
         groups: totals by name, for each heading such as ``model``.
         newest: the entries to show, newest first.
     """
-    facts = (_count(totals.calls, "call"), _count(totals.total_tokens, "token"), *_caveats(totals))
-    sum_line = f'<b style="font-size:1.3em">{_dollars(totals.cost_usd)}</b>'
-    facts_line = f'<span style="{_MUTED}">{escape(" · ".join(facts))}</span>'
-    parts = [f'<div style="margin:4px 0 8px">{sum_line}&ensp;{facts_line}</div>']
-    for heading, group in groups.items():
-        headings = (heading, "calls", "prompt", "images", "cached", "completion", "cost")
-        parts.append(_table(headings, [_group_row(name, total) for name, total in group.items()]))
+    facts = " · ".join((*_counts(totals), *_lacking(totals)))
+    parts = [
+        f'<div><b style="font-size:1.4em">{_dollars(totals.cost_usd)}</b>&ensp;',
+        f'<span style="{_MUTED}">{facts}</span></div>',
+    ]
+    if groups:
+        sections = (
+            _section((heading, *_GROUP_HEADINGS, ""), _group_rows(group)) for heading, group in groups.items()
+        )
+        parts.append(_table(sections))
     if newest:
-        headings = ("newest calls (UTC)", "prompt", "completion", "seconds", "cost", "backend", "outcome")
-        parts.append(_table(headings, [_call_row(call) for call in newest]))
+        parts.append(_table([_section(_CALL_HEADINGS, [_call_row(call) for call in newest])]))
     return f'<div style="font-size:13px;line-height:1.4;overflow-x:auto">{"".join(parts)}</div>'
+
+
+def _group_rows(group: Mapping[str, Totals]) -> list[tuple[str, ...]]:
+    """The costliest first, and how many there are beyond those that are shown."""
+    dearest = sorted(group.items(), key=lambda named: (named[1].cost_usd, named[1].calls), reverse=True)
+    rows = [_group_row(name or "none", total) for name, total in dearest[:_MOST_ROWS]]
+    if len(dearest) > _MOST_ROWS:
+        rows.append((f"and {len(dearest) - _MOST_ROWS:,} more", *("" for _ in rows[0][1:])))
+    return rows
 
 
 def _group_row(name: str, totals: Totals) -> tuple[str, ...]:
     return (
-        name or "none",
+        name,
         f"{totals.calls:,}",
         f"{totals.prompt_tokens:,}",
         f"{totals.image_tokens:,}",
         f"{totals.cached_tokens:,}",
         f"{totals.completion_tokens:,}",
-        _cost(totals),
+        # Of a group nobody has a price for there is no sum to show.
+        "unknown" if totals.unpriced == totals.calls else _dollars(totals.cost_usd),
+        " · ".join(_lacking(totals)),
     )
 
 
 def _call_row(call: CallDetails) -> tuple[str, ...]:
     usage = call.usage
-    at_least = "at least " if call.may_cost_more and call.cost_usd is not None else ""
+    more = "may cost more" if call.may_cost_more else ""
     return (
         f"{datetime.fromtimestamp(call.started_at, UTC):%Y-%m-%d %H:%M:%S}",
-        "unknown" if usage is None else f"{usage.prompt_tokens:,}",
-        "unknown" if usage is None else f"{usage.completion_tokens:,}",
         f"{call.seconds:.2f}",
-        "unknown" if call.cost_usd is None else f"{at_least}{_dollars(call.cost_usd)}",
+        "–" if usage is None else f"{usage.prompt_tokens:,}",  # noqa: RUF001 - a dash stands for no number
+        "–" if usage is None else f"{usage.completion_tokens:,}",  # noqa: RUF001 - as above
+        "unknown" if call.cost_usd is None else _dollars(call.cost_usd),
         call.backend,
-        call.outcome if call.error is None else f"{call.outcome}: {call.error}",
+        call.outcome,
+        " · ".join(note for note in (more, call.error) if note),
     )
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose texts stand to the left and whose numbers stand to the right."""
-    numbers = [heading in _NUMBERS for heading in headings]
-    lines = [
-        "".join(_cell("th", text, number=number) for text, number in zip(headings, numbers, strict=True)),
-        *(
-            "".join(_cell("td", text, number=number) for text, number in zip(row, numbers, strict=True))
-            for row in rows
-        ),
+def _table(sections: Iterable[str]) -> str:
+    style = "border-collapse:collapse;border:0;margin:0;font-size:inherit;color:inherit;table-layout:auto"
+    return f'<table style="{style}">{"".join(sections)}</table>'
+
+
+def _section(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A line of headings and the lines below: texts to the left, numbers to the right, notes muted."""
+    aligned = [_RIGHT if heading in _NUMBERS else "text-align:left" for heading in headings]
+    styles = [
+        f"{style};{_MUTED}" if not heading else style
+        for heading, style in zip(headings, aligned, strict=True)
     ]
-    body = "".join(f'<tr style="background:none">{line}</tr>' for line in lines)
-    return f'<table style="border-collapse:collapse;margin:0 0 12px;{_PLAIN}">{body}</table>'
+    lines = [_line("th", _HEADING, headings, aligned), *(_line("td", _CELL, row, styles) for row in rows)]
+    return "".join(lines)
 
 
-def _cell(element: str, text: str, *, number: bool) -> str:
-    align = "text-align:right;font-variant-numeric:tabular-nums" if number else "text-align:left"
-    weight = f"font-weight:600;{_LINE}" if element == "th" else f"font-weight:400;{_PLAIN}"
-    shown = text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
-    title = f' title="{escape(text)}"' if shown != text else ""
-    return f'<{element} style="{_CELL};{align};{weight}"{title}>{escape(shown)}</{element}>'
+def _line(element: str, base: str, texts: Sequence[str], styles: Sequence[str]) -> str:
+    cells = (
+        f'<{element} style="{base};{style}"{_whole_text(text)}>{escape(_shortened(text))}</{element}>'
+        for text, style in zip(texts, styles, strict=True)
+    )
+    return f'<tr style="background:none">{"".join(cells)}</tr>'
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
-def _caveats(totals: Totals) -> list[str]:
+def _whole_text(text: str) -> str:
+    """What a shortened text says when it is pointed at."""
+    return f' title="{escape(text)}"' if len(text) > _LONGEST_TEXT else ""
+
+
+def _counts(totals: Totals) -> tuple[str, ...]:
+    counts = {"call": totals.calls, "token": totals.total_tokens}
+    return tuple(f"{count:,} {noun}{'' if count == 1 else 's'}" for noun, count in counts.items())
+
+
+def _lacking(totals: Totals) -> tuple[str, ...]:
     """What these totals lack, if anything."""
     lacking = {
         "of unknown cost": totals.unpriced,
-        "that may cost more": totals.may_cost_more,
+        "may cost more": totals.may_cost_more,
         "without a token count": totals.uncounted,
     }
-    return [f"{number:,} {what}" for what, number in lacking.items() if number]
-
-
-def _cost(totals: Totals) -> str:
-    """Dollars, and how many calls are not in them; a group nobody has a price for has no sum to show."""
-    if totals.unpriced == totals.calls:
-        return "unknown"
-    unknown = f" + {totals.unpriced:,} unknown" if totals.unpriced else ""
-    return f"{'at least ' if totals.may_cost_more else ''}{_dollars(totals.cost_usd)}{unknown}"
+    return tuple(f"{count:,} {what}" for what, count in lacking.items() if count)
 
 
 def _dollars(cost: Decimal) -> str:
-    """Dollars to the seventh decimal, below which no model's price per token goes; cents at least."""
+    """Dollars to the seventh decimal, which is one token at ten cents a million, and cents at least."""
     whole, _, decimals = f"{cost:,.7f}".partition(".")
     return f"${whole}.{decimals.rstrip('0').ljust(2, '0')}"

@@ -71,11 +71,11 @@ def drive(
                 pulled = _pull(replies)
         finally:
             replies.close()
-            _end(route, builder, pulled)
+            broken = _end(route, builder, pulled, action.backend)
     finally:
         route.close()
-    if not builder.complete:
-        raise _broken(pulled, builder, action.backend)
+    if broken is not None:
+        raise broken
 
 
 async def adrive(
@@ -108,11 +108,11 @@ async def adrive(
                 pulled = await _apull(replies, None if end_by is None else end_by - time.monotonic())
         finally:
             await replies.aclose()
-            _end(route, builder, pulled)
+            broken = _end(route, builder, pulled, action.backend)
     finally:
         route.close()
-    if not builder.complete:
-        raise _broken(pulled, builder, action.backend)
+    if broken is not None:
+        raise broken
 
 
 def _pull(replies: Generator[ReplyChunk, None, None]) -> ReplyChunk | FireLLaVAError | None:
@@ -152,14 +152,18 @@ def _first(pulled: ReplyChunk | FireLLaVAError | None, backend: Backend) -> Open
     return Failed(now, error)
 
 
-def _end(route: Route, builder: ReplyBuilder, pulled: object) -> None:
-    outcome: Outcome = "broken"
-    if builder.complete:
-        outcome = "answered"
-    elif isinstance(pulled, ReplyChunk):
-        outcome = "abandoned"
+def _end(route: Route, builder: ReplyBuilder, pulled: object, backend: Backend) -> StreamBroken | None:
+    """Report how the reply ended; where it broke, say so."""
+    outcome: Outcome = "answered"
+    broken: StreamBroken | None = None
+    if not builder.complete:
+        # A piece that nobody came back from: whoever reads, or its task, wants no more.
+        outcome = "abandoned" if isinstance(pulled, ReplyChunk) else "broken"
+    if outcome == "broken":
+        broken = _broken(pulled, builder, backend)
     with suppress(StopIteration):
-        route.send(Ended(time.monotonic(), outcome, builder.usage, builder.reply))
+        route.send(Ended(time.monotonic(), outcome, builder.usage, builder.reply, broken))
+    return broken
 
 
 def _broken(pulled: object, builder: ReplyBuilder, backend: Backend) -> StreamBroken:

@@ -105,13 +105,14 @@ class Woke:
 class Ended:
     """The reply is over: all of it delivered, broken half-way, or no longer wanted.
 
-    `usage` is the last count that came; `reply` is there when all of it was delivered.
+    `usage` is the last count that came; `reply` is there when all of it was delivered, `error` when it broke.
     """
 
     at: float
     outcome: Outcome
     usage: Usage | None = None
     reply: Reply | None = None
+    error: FireLLaVAError | None = None
 
 
 Action = Open | Sleep | Discover | Deliver

@@ -225,7 +225,7 @@ class _Call:
         """One attempt, to its failure, which is returned, or to the end of its reply."""
         account: Account | None = None
         try:
-            account = self._accounts.open(backend, len(self._attempts), self._now)
+            account = self._accounts.open(backend, self._now)
             return (yield from self._attempt(backend, breaker, permit, account))
         except (BudgetExceeded, CostUnknown) as unpaid:
             self._attempts.append(Attempt(backend.label, 0.0, unpaid, self._turn))
@@ -254,7 +254,7 @@ class _Call:
         account.opened(self._now)
         ended = yield Deliver(backend, tuple(self._attempts))
         if isinstance(ended, Ended):
-            account.ended(ended.outcome, ended.at, ended.usage, ended.reply)
+            account.ended(ended)
             if permit is not None:
                 breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
         return None

@@ -86,6 +86,7 @@ class ReplyBuilder:
         self.complete = False
         self.usage: Usage | None = None
         self.reply: Reply | None = None
+        self._request = request
         self._images = len(request.images)
         self._backend = deliver.backend
         self._attempts = deliver.attempts
@@ -120,7 +121,7 @@ class ReplyBuilder:
             backend=self._backend.label,
             model=self._model or self._backend.model_card.name,
             usage=self.usage,
-            cost_usd=self._backend.cost(self.usage),
+            cost_usd=self._backend.cost(self.usage, self._request),
             degraded=self._backend.degraded,
             confidence=last.confidence,
             attempts=self._attempts,

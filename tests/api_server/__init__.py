@@ -12,6 +12,7 @@ before each test. A second, independent one is `with ApiServer() as other:`.
     api_server.key               the one key it accepts; anything else gets a 401
     api_server.port
     api_server.requests          list of RecordedRequest in order of arrival, refused and failed ones too
+    api_server.billed            list of Usage: the tokens of each answer made, even where its reply told none
     api_server.usage = UsagePlacement.TRAILING_CHUNK     where usage stands in replies (default FINISH_CHUNK)
     api_server.host_image(url, data, delay=0.0)          what the "internet" holds at that URL (bytes)
     api_server.deploy(model_id, like=FIRELLAVA_13B)      one more model id, with the rules of a served one
@@ -23,6 +24,7 @@ before each test. A second, independent one is `with ApiServer() as other:`.
     ReceivedImage    format ("JPEG"), size (width, height), mean ("#rrggbb"), pixels (PIL image), data (bytes)
     Fault            status, shape, message, headers, body, delay, drop, cut_after, truncate_after,
                      stall, stall_after, drip, drip_headers: see `faults`
+    Usage            prompt, completion, cached, reasoning, image: tokens
     UsagePlacement   FINISH_CHUNK, TRAILING_CHUNK, FINISH_AND_TRAILING, EVERY_CHUNK, NEVER
     FIRELLAVA_13B    "accounts/fireworks/models/firellava-13b": 4096 tokens of context, 576 an image, no tools
     QWEN_MAX         "accounts/fireworks/models/qwen3p8-max": tools, reasoning, one token per 28x28 patch
@@ -41,7 +43,7 @@ from tests.api_server.images import ReceivedImage
 from tests.api_server.records import RecordedRequest
 from tests.api_server.served_models import FIRELLAVA_13B, QWEN_MAX
 from tests.api_server.server import ApiServer
-from tests.api_server.usage import UsagePlacement
+from tests.api_server.usage import Usage, UsagePlacement
 
 __all__ = [
     "FIRELLAVA_13B",
@@ -50,5 +52,6 @@ __all__ = [
     "Fault",
     "ReceivedImage",
     "RecordedRequest",
+    "Usage",
     "UsagePlacement",
 ]

@@ -52,7 +52,8 @@ class Api:
         images = read_images(body.image_urls, self._state.hosted)
         prompt = tokens.chat_prompt(body, images, model)
         answers = chat_answers(body, images, model, tokens.answer_limit(body, prompt, model))
-        return self._respond(self._reply(body, answers, prompt), body, chat_body, chat_events)
+        reply = self._reply(body, answers, prompt, tokens.of_images(images, model))
+        return self._respond(reply, body, chat_body, chat_events)
 
     async def completions(self, request: Request) -> Response:
         """POST /completions"""
@@ -62,7 +63,8 @@ class Api:
         images = read_images(body.image_urls, self._state.hosted)
         prompt = tokens.completion_prompt(body, images, model)
         answers = completion_answers(body, images, tokens.answer_limit(body, prompt, model))
-        return self._respond(self._reply(body, answers, prompt), body, completion_body, completion_events)
+        reply = self._reply(body, answers, prompt, tokens.of_images(images, model))
+        return self._respond(reply, body, completion_body, completion_events)
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """The documented error body for a refusal, and for the router's 404 and 405."""
@@ -76,19 +78,24 @@ class Api:
         if scheme.lower() != "bearer" or key != self._state.key:
             raise Refusal(HTTPStatus.UNAUTHORIZED, "The API key you provided is invalid.")
 
-    def _reply(self, body: ChatRequest | CompletionRequest, answers: list[Answer], prompt: int) -> Reply:
+    def _reply(
+        self, body: ChatRequest | CompletionRequest, answers: list[Answer], prompt: int, of_images: int
+    ) -> Reply:
         """The reply's data. With a `prompt_cache_key` half of the prompt counts as cached, else nothing."""
+        usage = Usage(
+            prompt,
+            sum(answer.tokens for answer in answers),
+            cached=prompt // 2 if body.prompt_cache_key else 0,
+            reasoning=sum(tokens.count(answer.reasoning or "") for answer in answers),
+            image=of_images,
+        )
+        self._state.billed.append(usage)
         return Reply(
             id=f"cmpl-{next(self._numbers)}",
             created=int(time.time()),
             model=body.model,
             answers=answers,
-            usage=Usage(
-                prompt,
-                sum(answer.tokens for answer in answers),
-                cached=prompt // 2 if body.prompt_cache_key else 0,
-                reasoning=sum(tokens.count(answer.reasoning or "") for answer in answers),
-            ),
+            usage=usage,
             placement=self._state.usage,
             include_usage=bool(body.stream_options and body.stream_options.include_usage),
             logprobs=body.logprobs,

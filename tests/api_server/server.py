@@ -12,7 +12,7 @@ from tests.api_server.interception import Interception
 from tests.api_server.records import RecordedRequest
 from tests.api_server.served_models import FIRELLAVA_13B, SERVED_MODELS
 from tests.api_server.state import ServerState
-from tests.api_server.usage import UsagePlacement
+from tests.api_server.usage import Usage, UsagePlacement
 from tests.asgi_server import AsgiServer
 
 DEFAULT_KEY = "fw_test_0123456789"
@@ -45,6 +45,11 @@ class ApiServer(AsgiServer):
     def requests(self) -> list[RecordedRequest]:
         """The requests so far, in order of arrival."""
         return list(self._state.requests)
+
+    @property
+    def billed(self) -> list[Usage]:
+        """The tokens of the answers so far, in order, whether or not their replies told them."""
+        return list(self._state.billed)
 
     @property
     def usage(self) -> UsagePlacement:

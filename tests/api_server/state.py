@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.api_server.faults import Fault
 from tests.api_server.images import HostedImage
 from tests.api_server.records import RecordedRequest
-from tests.api_server.usage import UsagePlacement
+from tests.api_server.usage import Usage, UsagePlacement
 
 
 @dataclass(slots=True)
@@ -17,6 +17,7 @@ class ServerState:
     key: str
     usage: UsagePlacement = UsagePlacement.FINISH_CHUNK
     requests: list[RecordedRequest] = field(default_factory=list)
+    billed: list[Usage] = field(default_factory=list)
     hosted: dict[str, HostedImage] = field(default_factory=dict)
     deployments: dict[str, str] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
@@ -32,5 +33,5 @@ class ServerState:
         """Forget everything but the key."""
         with self.lock:
             self.usage = UsagePlacement.FINISH_CHUNK
-            for memory in (self.requests, self.hosted, self.deployments, self.faults):
+            for memory in (self.requests, self.billed, self.hosted, self.deployments, self.faults):
                 memory.clear()

@@ -49,12 +49,12 @@ def chat_prompt(request: ChatRequest, images: Sequence[ReceivedImage], model: Se
         )
     for tool in request.tools or []:
         total += count(orjson.dumps(tool.model_dump(exclude_none=True)).decode())
-    return total + _of_images(images, model)
+    return total + of_images(images, model)
 
 
 def completion_prompt(request: CompletionRequest, images: Sequence[ReceivedImage], model: ServedModel) -> int:
     """The prompt tokens of a completion; an `<image>` token counts as its image."""
-    return count(request.prompt.replace("<image>", " ")) + _of_images(images, model)
+    return count(request.prompt.replace("<image>", " ")) + of_images(images, model)
 
 
 def answer_limit(request: ChatRequest | CompletionRequest, prompt: int, model: ServedModel) -> int:
@@ -81,5 +81,6 @@ def answer_limit(request: ChatRequest | CompletionRequest, prompt: int, model: S
     return room if asked is None else min(asked, room)
 
 
-def _of_images(images: Sequence[ReceivedImage], model: ServedModel) -> int:
+def of_images(images: Sequence[ReceivedImage], model: ServedModel) -> int:
+    """The tokens of images, by the rule of the model."""
     return sum(model.image_tokens(*image.size) for image in images)

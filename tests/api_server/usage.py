@@ -19,12 +19,16 @@ class UsagePlacement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts; reasoning tokens are inside the completion's, cached ones inside the prompt's."""
+    """Token counts; reasoning tokens are inside the completion's, cached ones and images inside the prompt's.
+
+    Replies do not tell those of images apart, as the API does not.
+    """
 
     prompt: int
     completion: int
     cached: int
     reasoning: int = 0
+    image: int = 0
 
     def body(self) -> dict[str, object]:
         """The counts as the reply's `usage` object."""

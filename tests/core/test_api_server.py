@@ -15,7 +15,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
-from tests.api_server import FIRELLAVA_13B, QWEN_MAX, ApiServer
+from tests.api_server import FIRELLAVA_13B, QWEN_MAX, ApiServer, UsagePlacement
 from tests.api_server.plain_requests import ask, data_url, encoded, image, user
 
 PHOTO_URL = "https://images.unsplash.com/photo-1582538885592-e70a5d7ab3d3?ixlib=rb-4.0.3&w=1770&q=80"
@@ -261,6 +261,19 @@ class TestRecords:
             data,
         )
         assert received.pixels.getpixel((0, 0)) == (10, 11, 12)
+
+    def test_what_an_answer_cost_is_kept_even_where_its_reply_does_not_say(
+        self, api_server: ApiServer
+    ) -> None:
+        told = ask(api_server, messages=[user("What?", image(data_url(encoded())))]).json()["usage"]
+        api_server.usage = UsagePlacement.NEVER
+        assert "usage" not in ask(api_server, messages=[user("What?", image(data_url(encoded())))]).json()
+        first, second = api_server.billed
+        assert (first.prompt, first.completion) == (told["prompt_tokens"], told["completion_tokens"])
+        assert first == second
+        assert first.image == 576
+        assert ask(api_server, foo=1).status_code == 400
+        assert len(api_server.billed) == 2
 
     def test_refused_requests_are_kept_too_and_clearing_forgets(self, api_server: ApiServer) -> None:
         ask(api_server, foo=1)

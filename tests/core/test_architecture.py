@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "firellava.backends.transformers_engine": {"PIL", "torch", "transformers"},
     "firellava.cli": {"orjson", "rich", "typer"},
     "firellava.costs": {"orjson", "pydantic"},
-    "firellava.costs.price_list": {"genai_prices", "pydantic"},
+    "firellava.costs.price_list": {"genai_prices"},
     "firellava.images": {"PIL", "orjson"},
     "firellava.images.heif": {"PIL", "pillow_heif"},
     "firellava.images.pdf": {"PIL", "pypdfium2"},
@@ -36,10 +36,10 @@ MAY_IMPORT = {
 
 PUBLIC = {
     "firellava": """
-        Attempt Backend Choice FireLLaVAError FireworksBackend ImagePart ImageSource LlamaCppBackend Message
-        ModelCard OfflineReader OpenAICompatibleBackend Parameters PreparedImage Reply ReplyChunk
-        SeveralImagesWarning TextPart ToolCall TransformersBackend Usage VisionClient __version__
-        discover_local model_card prepare_image
+        Attempt Backend Budget CallDetails CallHook Choice Estimate FireLLaVAError FireworksBackend ImagePart
+        ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader OpenAICompatibleBackend Parameters
+        PreparedImage Prices Reply ReplyChunk SeveralImagesWarning TextPart ToolCall TransformersBackend Usage
+        VisionClient __version__ discover_local estimate model_card prepare_image track_cost
     """,
     "langchain_firellava": "ChatFireLLaVA FireLLaVACompletions image_block",
     "llama_index_firellava": "FireLLaVA",
