@@ -25,6 +25,7 @@ from firellava.costs.tracking import track_cost
 from firellava.errors import FireLLaVAError
 from firellava.hooks import CallDetails, CallHook
 from firellava.images import ImageSource, PreparedImage, prepare_image
+from firellava.images.fetch_policy import FetchPolicy
 from firellava.limits import SeveralImagesWarning
 from firellava.messages import ImagePart, Message, Parameters, TextPart, ToolCall
 from firellava.models import ModelCard, model_card
@@ -39,6 +40,7 @@ __all__ = [
     "CallHook",
     "Choice",
     "Estimate",
+    "FetchPolicy",
     "FireLLaVAError",
     "FireworksBackend",
     "ImagePart",

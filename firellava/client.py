@@ -5,23 +5,40 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from firellava.backends import engines
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.discovery import automatic_fallbacks, automatic_fallbacks_async
+from firellava.backends.http import HTTPBackend
 from firellava.backends.inference import EngineBackend
+from firellava.backends.pictures import ImageURLs, pictures_of
 from firellava.costs.accounts import Observers, QuestionAccounts
+from firellava.costs.budget import Spending
 from firellava.costs.estimate import estimate_request
+from firellava.costs.needs import needed
 from firellava.errors import BudgetExceeded
+from firellava.images.fetch_policy import FetchPolicy
 from firellava.images.files import as_folders
+from firellava.limits import LimitsPolicy
+from firellava.models import Fit
 from firellava.offload import in_thread
-from firellava.requests import chat_request, completion_request, load_images, question_message
+from firellava.requests import (
+    chat_request,
+    completion_request,
+    load_images,
+    newest_images,
+    question_message,
+)
 from firellava.routing.drive import adrive, drive
 from firellava.routing.events import AUTOMATIC, Automatic
 from firellava.routing.policy import FALLBACK_REASONS, Timing, route
 from firellava.settings import (
     checked_budget,
+    checked_choice,
+    checked_count,
+    checked_fetch_policy,
     checked_hooks,
     error_classes,
     fallbacks,
@@ -41,9 +58,9 @@ if TYPE_CHECKING:
     from firellava.costs.prices import Prices
     from firellava.errors import FireLLaVAError
     from firellava.hooks import CallHook
-    from firellava.images import ImageInput
+    from firellava.images import ImageInput, PreparedImage
     from firellava.messages import Message, Request
-    from firellava.models import Fit, ModelCard
+    from firellava.models import ModelCard
     from firellava.replies import Reply, ReplyChunk
     from firellava.routing.events import Action, Event, Open
     from firellava.settings import Fallback
@@ -84,7 +101,17 @@ class VisionClient:
         prices: dollars per million tokens, where you know better than the price list (`Prices`).
         budget: what may be spent; share one between clients.
         hooks: who is told of each call when it is over, such as a `Ledger`; see `firellava.hooks`.
-        fit: how images are made to fit, where the model card is not to decide.
+        fit: how images are made to fit, where the model card is not to decide (`firellava.models.Fit`).
+            ``"tiles"`` shows a page in parts too, so that a model reads small text; each counts as an image.
+        limits: what is done about the limits of the model card (images, bytes, context window): ``"adjust"``
+            makes images smaller where that helps, tells so in `Reply.adjustments`, and raises where it does
+            not; ``"strict"`` raises; ``"off"`` leaves it to the server.
+        image_urls: what is done with images given by URL where the backend takes URLs: ``"pass"`` them on;
+            ``"check"`` each by downloading it here too, and inline it where the server would drop it;
+            ``"inline"`` all of them.
+        fetch_policy: what may be downloaded here, for checking, inlining and backends that take no URLs.
+        keep_images: how many images of a conversation are sent, the newest; a text stands where an older one
+            was. By default all. A raw prompt with more of them is refused.
         image_roots: a folder or folders from which images may be read; anywhere by default. Set it wherever
             paths come from others.
         describe_metadata: names of EXIF tags (``["DateTime"]``) to tell the model as text. Images themselves
@@ -114,6 +141,10 @@ class VisionClient:
         budget: Budget | None = None,
         hooks: Sequence[CallHook] = (),
         fit: Fit | None = None,
+        limits: LimitsPolicy = "adjust",
+        image_urls: ImageURLs = "pass",
+        fetch_policy: FetchPolicy | None = None,
+        keep_images: int | None = None,
         image_roots: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
         describe_metadata: str | Sequence[str] = (),
         http_client: httpx.Client | None = None,
@@ -132,8 +163,15 @@ class VisionClient:
         self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
         self._image_roots = None if image_roots is None else as_folders(image_roots)
         self._describe_metadata = tag_names(describe_metadata)
+        self._keep_images = checked_count("keep_images", keep_images)
         self._context = AttemptContext(
-            fit=fit, idle_seconds=timeout, http_client=http_client, http_async_client=http_async_client
+            fit=None if fit is None else checked_choice("fit", fit, Fit),
+            limits=checked_choice("limits", limits, LimitsPolicy),
+            image_urls=checked_choice("image_urls", image_urls, ImageURLs),
+            fetch_policy=checked_fetch_policy(fetch_policy) or FetchPolicy(),
+            idle_seconds=timeout,
+            http_client=http_client,
+            http_async_client=http_async_client,
         )
 
     def __repr__(self) -> str:
@@ -187,6 +225,11 @@ class VisionClient:
         )
 
     @property
+    def backend(self) -> Backend:
+        """What is asked first."""
+        return self._first
+
+    @property
     def model_card(self) -> ModelCard:
         """What is known about the model that is asked first."""
         return self._first.model_card
@@ -200,7 +243,51 @@ class VisionClient:
         Raises:
             InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
         """
-        return estimate_request(self._bounded(chat_request(messages, parameters, stream=False)), self._first)
+        request = self._bounded(chat_request(messages, parameters, stream=False))
+        return estimate_request(request, self._first, self._context.fit)
+
+    def preview(self, messages: Sequence[Message]) -> tuple[tuple[PreparedImage | str, ...], ...]:
+        """What the model that is asked first would be shown, without asking it.
+
+        Returns:
+            For each image of the conversation its pictures: the whole, then the parts where it is cut
+            (``fit="tiles"``). A URL stands for a picture that its server would download.
+
+        Raises:
+            ImageError: there is no picture to be had from an image.
+            InvalidRequest: there is nothing to answer, or more than the model takes.
+        """
+        request = self._load(self._bounded(chat_request(messages, {}, stream=False)))
+        card, context = self.model_card, replace(self._context, fetched={})
+        takes_urls = card.capabilities.image_urls and isinstance(self._first, HTTPBackend)
+        return pictures_of(request, card, context, takes_urls=takes_urls).by_image
+
+    def spending_at_most(
+        self,
+        messages: Sequence[Message],
+        budget: Budget,
+        **parameters: Any,  # noqa: ANN401 - see Parameters
+    ) -> Spending:
+        """What `chat` may take of a budget at most, by the costliest backend that may be asked.
+
+        It is counted as far as the budget's limits ask for it, and nothing is sent or set aside.
+
+        Raises:
+            CostUnknown: that cannot be known, and the budget refuses what is unknown.
+            InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
+        """
+        request = budget.bounded(self._bounded(chat_request(messages, parameters, stream=False)))
+        if self._describe_metadata:  # which adds to the text
+            request = self._load(request)
+        known = [backend for backend in self._order if not isinstance(backend, Automatic)]
+        each = [
+            needed(budget, request, backend, self._context.fit) for backend in known if not backend.is_free
+        ]
+        return Spending(
+            usd=max((spending.usd for spending in each), default=Decimal(0)),
+            tokens=max((spending.tokens for spending in each), default=0),
+            calls=1,
+        )
 
     def ask(self, question: str, *images: ImageInput, **parameters: Any) -> Reply:  # noqa: ANN401 - see Parameters
         """Ask one question about any number of images.
@@ -304,19 +391,21 @@ class VisionClient:
 
     def _replies(self, request: Request, observers: Observers) -> Generator[ReplyChunk, None, None]:
         loaded = self._load(request)
+        context = replace(self._context, fetched={})
         yield from drive(
-            self._route(QuestionAccounts(loaded, self._budget, observers)),
+            self._route(QuestionAccounts(loaded, self._budget, observers, fit=self._context.fit)),
             loaded,
-            lambda attempt: attempt.backend.replies(loaded, self._attempt(attempt)),
+            lambda attempt: attempt.backend.replies(loaded, self._attempt(attempt, context)),
             self._discover,
         )
 
     async def _areplies(self, request: Request, observers: Observers) -> AsyncGenerator[ReplyChunk, None]:
         loaded = await in_thread(self._load, request) if request.images else request
+        context = replace(self._context, fetched={})
         replies = adrive(
-            self._route(QuestionAccounts(loaded, self._budget, observers)),
+            self._route(QuestionAccounts(loaded, self._budget, observers, fit=self._context.fit)),
             loaded,
-            lambda attempt: attempt.backend.areplies(loaded, self._attempt(attempt)),
+            lambda attempt: attempt.backend.areplies(loaded, self._attempt(attempt, context)),
             self._adiscover,
         )
         try:
@@ -326,7 +415,9 @@ class VisionClient:
             await replies.aclose()
 
     def _bounded(self, request: Request) -> Request:
-        return request if self._budget is None else self._budget.bounded(request)
+        """The request with no more images and tokens than the settings allow. Nothing is read."""
+        kept = newest_images(request, self._keep_images)
+        return kept if self._budget is None else self._budget.bounded(kept)
 
     def _route(self, accounts: QuestionAccounts) -> Generator[Action, Event, None]:
         return route(
@@ -338,10 +429,10 @@ class VisionClient:
             accounts=accounts,
         )
 
-    def _attempt(self, attempt: Open) -> AttemptContext:
+    def _attempt(self, attempt: Open, context: AttemptContext) -> AttemptContext:
         if isinstance(attempt.backend, EngineBackend):
             engines.keep(attempt.backend.engine_key, self)
-        return replace(self._context, seconds=attempt.seconds, end_by=attempt.end_by)
+        return replace(context, seconds=attempt.seconds, end_by=attempt.end_by)
 
     def _load(self, request: Request) -> Request:
         return load_images(request, self._image_roots, self._describe_metadata)

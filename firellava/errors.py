@@ -91,7 +91,13 @@ __all__ = [
 
 
 class FireLLaVAError(Exception):
-    """Base of every error this package raises."""
+    """Base of every error this package raises.
+
+    Attributes:
+        may_be_billed: whether a call made for the question may have been paid for although it failed.
+    """
+
+    may_be_billed: bool = False
 
 
 class ConfigurationError(FireLLaVAError):

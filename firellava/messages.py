@@ -189,12 +189,14 @@ class Request:
         stream: whether the reply is wanted piece by piece.
         completion: whether this is a prompt for the completions API: a single user message whose image
             parts stand where the prompt had its ``<image>`` tokens.
+        adjustments: what was done to the conversation's images before any backend was asked, a line each.
     """
 
     messages: tuple[Message, ...]
     parameters: Parameters = field(default_factory=Parameters)
     stream: bool = False
     completion: bool = False
+    adjustments: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[ImagePart, ...]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from firellava.costs.prices import Prices
 from firellava.errors import ConfigurationError
+from firellava.replies import Usage
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -39,8 +40,15 @@ DEFAULT_MODEL = "firellava-13b"
 
 _MODELS = "accounts/fireworks/models/"
 
-Fit = Literal["letterbox", "contain"]
-"""How an image is made to fit: padded to the model's square, or scaled down to a longest side."""
+Fit = Literal["letterbox", "contain", "tiles", "none"]
+"""How an image is made to fit.
+
+``letterbox`` pads it to the model's square. ``contain`` scales it down to a longest side. ``tiles`` shows a
+large one as a whole and in overlapping parts, each a picture of its own, as many as the image count and the
+context window leave room for: for text that one picture would make too small to read. ``none`` leaves the
+pixels as they are; only metadata is cut out, and what is on its side, of other colours than sRGB, or of a
+format that cannot be cleaned or is not accepted, is encoded anew.
+"""
 
 ImageFormat = Literal["JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP"]
 """Formats by the names Pillow's decoders give them."""
@@ -54,8 +62,8 @@ class ImageTarget(_Data):
     """The picture a model wants.
 
     Attributes:
-        fit: ``letterbox`` pads to a square of `side` pixels; ``contain`` scales the long side down to it.
-        side: pixels.
+        fit: see `Fit`.
+        side: pixels of the square, or of the longer side.
         background: red, green and blue of the padding and of what shines through transparency.
     """
 
@@ -63,28 +71,39 @@ class ImageTarget(_Data):
     side: int = Field(default=1568, gt=0)
     background: tuple[int, int, int] = (255, 255, 255)
 
+    def of_each(self, fit: Fit | None = None) -> Self:
+        """What each single picture is made for, where images are wanted as `fit`, or as the card says.
+
+        The overview and the parts of a tiled image are made as the card says; where it says ``tiles``, they
+        are padded to its square, which every server understands alike.
+        """
+        wanted = fit or self.fit
+        if wanted == "tiles":
+            wanted = "contain" if self.fit == "contain" else "letterbox"
+        return self if wanted == self.fit else self.model_copy(update={"fit": wanted})
+
 
 class ImageLimits(_Data):
     """What the server accepts. None means that no limit is documented.
 
     Attributes:
         count: images in one request.
-        inline_bytes: all inlined images of a request together, counted as base64.
-        url_bytes: one image given by URL.
-        url_seconds: time the server allows itself for downloading one image.
+        request_bytes: the whole request: its text, and its inlined images as base64.
+        image_bytes: one image, as a file, inlined or given by URL.
+        url_seconds: time the server allows itself for downloading the images given by URL.
         formats: formats the server decodes.
     """
 
     count: int | None = 30
-    inline_bytes: int | None = 10_000_000
-    url_bytes: int | None = 5_000_000
+    request_bytes: int | None = 10_000_000
+    image_bytes: int | None = 5_000_000
     url_seconds: float | None = 1.5
     formats: tuple[ImageFormat, ...] = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM")
 
     @classmethod
     def unlimited(cls, *formats: ImageFormat) -> Self:
         """Nothing but the formats counts, as with a model on one's own machine; by default the usual ones."""
-        counted = {"count": None, "inline_bytes": None, "url_bytes": None, "url_seconds": None}
+        counted = {"count": None, "request_bytes": None, "image_bytes": None, "url_seconds": None}
         return cls.model_validate(counted | ({"formats": formats} if formats else {}))
 
 
@@ -156,6 +175,13 @@ class ModelCard(_Data):
     capabilities: Capabilities = Capabilities()
     template: PromptTemplate | None = None
     prices: Prices | None = None
+
+    @property
+    def cost_per_image(self) -> Decimal | None:
+        """Dollars for an image by the rule and the price of this card, or None where one is unknown."""
+        if self.tokens_per_image is None or self.prices is None:
+            return None
+        return self.prices.cost(Usage(self.tokens_per_image, 0, self.tokens_per_image))
 
 
 _PRICES_READ = date(2026, 11, 1)

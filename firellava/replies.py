@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from firellava.errors import FireLLaVAError
+    from firellava.evidence import Evidence
     from firellava.messages import ToolCall
 
 __all__ = ["Attempt", "Choice", "Reply", "ReplyChunk", "ToolCallChunk", "Usage"]
@@ -82,8 +83,11 @@ class Reply:
         model: the model the server says answered.
         usage: tokens, or None where the backend did not say.
         cost_usd: dollars as an exact decimal, or None where usage or price is unknown.
+        local: True where it came from this machine.
         degraded: True where something other than a vision-language model answered.
         confidence: 0 to 1, from backends that know how sure they are.
+        evidence: the text that the answer quotes from the images, and where it stands, from backends that
+            know; `firellava.evidence.draw_evidence` shows it.
         attempts: every try, in order; the last one answered.
         adjustments: what was done to the images, one line each.
         request_id: the server's name for the request.
@@ -94,8 +98,10 @@ class Reply:
     model: str
     usage: Usage | None = None
     cost_usd: Decimal | None = None
+    local: bool = False
     degraded: bool = False
     confidence: float | None = None
+    evidence: tuple[Evidence, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     adjustments: tuple[str, ...] = ()
     request_id: str | None = None
@@ -139,8 +145,10 @@ class Reply:
             "model_name": self.model,
             "finish_reason": self.finish_reason,
             "backend": self.backend,
+            "local": self.local,
             "degraded": self.degraded,
             "confidence": self.confidence,
+            "evidence": [quoted.metadata() for quoted in self.evidence],
             "fallback_from": [{"backend": a.backend, "reason": a.reason} for a in self.fallback_from],
             "attempts": [
                 {"backend": a.backend, "seconds": round(a.seconds, 6), "reason": a.reason}
@@ -172,6 +180,7 @@ class ReplyChunk:
     Attributes:
         choice: which of the answers this belongs to.
         usage: the newest snapshot of the token counts; snapshots replace each other and are never added.
+        images: on the last piece, how many images were sent, where the backend knows.
     """
 
     text: str = ""
@@ -184,6 +193,8 @@ class ReplyChunk:
     model: str | None = None
     request_id: str | None = None
     confidence: float | None = None
+    evidence: tuple[Evidence, ...] = ()
     adjustments: tuple[str, ...] = ()
+    images: int | None = None
     last: bool = False
     reply: Reply | None = None

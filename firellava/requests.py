@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from firellava.errors import InvalidRequest
 from firellava.images import ImageSource, describe_metadata
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from firellava.images import ImageInput
     from firellava.messages import Part
 
-__all__ = ["chat_request", "completion_request", "load_images", "question_message"]
+__all__ = ["chat_request", "completion_request", "load_images", "newest_images", "question_message"]
+
+_LEFT_OUT: Final = TextPart("[An earlier image is no longer shown here.]")
 
 
 def question_message(question: str, images: Iterable[ImageInput]) -> Message:
@@ -61,6 +64,41 @@ def completion_request(
         raise InvalidRequest("The prompt is empty.")
     message = prompt_message(prompt, [ImageSource.of(image) for image in images])
     return _checked(Request((message,), Parameters.of(parameters), stream=stream, completion=True))
+
+
+def newest_images(request: Request, keep: int | None) -> Request:
+    """The request with its newest images only; where an older one stood, a text says so.
+
+    Nothing is read. Of several images in one message the later ones are newer.
+
+    Args:
+        request: what is asked.
+        keep: how many images stay; None for all.
+
+    Raises:
+        InvalidRequest: a raw prompt has more. It is sent as it was written or not at all, since its
+            ``<image>`` tokens are the caller's own.
+    """
+    older = 0 if keep is None else len(request.images) - keep
+    if older <= 0:
+        return request
+    if request.completion:
+        raise InvalidRequest(
+            f"The prompt has {len(request.images)} images, and keep_images={keep} leaves images out of "
+            "conversations only: take the older ones out of the prompt, with their <image> tokens."
+        )
+    images = itertools.count()
+
+    def kept(part: Part) -> Part:
+        return _LEFT_OUT if isinstance(part, ImagePart) and next(images) < older else part
+
+    messages = (
+        replace(message, content=[kept(part) for part in message.parts]) if message.images else message
+        for message in request.messages
+    )
+    told = f"{older} older images were" if older > 1 else "1 older image was"
+    line = f"{told} left out (keep_images={keep}); those that stayed are numbered from 1"
+    return replace(request, messages=tuple(messages), adjustments=(*request.adjustments, line))
 
 
 def load_images(request: Request, image_roots: Sequence[Path] | None, described: Sequence[str]) -> Request:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 from firellava import errors
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.costs.budget import Budget
 from firellava.errors import ConfigurationError, FireLLaVAError
+from firellava.images.fetch_policy import FetchPolicy
 from firellava.routing.events import AUTOMATIC, Automatic
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Fallback",
     "checked_budget",
+    "checked_choice",
+    "checked_count",
+    "checked_fetch_policy",
     "checked_hooks",
     "error_classes",
     "error_names",
@@ -28,6 +32,8 @@ __all__ = [
     "first_backend",
     "tag_names",
 ]
+
+_Choice = TypeVar("_Choice")
 
 Fallback: TypeAlias = Backend | Sequence[Backend] | Literal["auto"] | None
 """What answers when the first backend cannot; see `VisionClient`."""
@@ -63,6 +69,54 @@ def checked_budget(budget: object) -> Budget | None:
         return budget
     raise ConfigurationError(
         f"budget= takes a Budget(usd=…, tokens=…, calls=…), not {type(budget).__name__}."
+    )
+
+
+def checked_choice(name: str, value: _Choice, choices: object) -> _Choice:
+    """A setting that is one of a few words.
+
+    Args:
+        name: of the setting.
+        value: what was given.
+        choices: the ``Literal`` type of what may be given.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    words = get_args(choices)
+    if value in words:
+        return value
+    listed = ", ".join(repr(word) for word in words)
+    given = repr(value) if isinstance(value, str) else type(value).__name__
+    raise ConfigurationError(f"{name}= takes one of {listed}, not {given}.")
+
+
+def checked_count(name: str, value: object) -> int | None:
+    """A setting that is a whole number from 1, or None.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ConfigurationError(f"{name}= takes a whole number from 1, or None.")
+
+
+def checked_fetch_policy(policy: Any) -> FetchPolicy | None:  # noqa: ANN401 - whatever the user gave
+    """A ``fetch_policy=`` setting, also as the plain values it is stored as.
+
+    Raises:
+        ConfigurationError: it is something else, or says something that no policy does.
+    """
+    if policy is None or isinstance(policy, FetchPolicy):
+        return policy
+    if isinstance(policy, Mapping):
+        try:
+            return FetchPolicy(**policy)
+        except TypeError:
+            pass
+    raise ConfigurationError(
+        "fetch_policy= takes a FetchPolicy(…), or its fields by name and with values of their types."
     )
 
 

@@ -12,14 +12,37 @@ This package only translates between LangChain and `firellava`, which does the w
 """
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from firellava.errors import MissingExtra
 
 if find_spec("langchain_core") is None:
     raise MissingExtra("langchain", "langchain_firellava")
 
+from langchain_firellava.callbacks import FireLLaVACostHandler, get_firellava_callback
 from langchain_firellava.chat_models import ChatFireLLaVA
 from langchain_firellava.images import image_block
 from langchain_firellava.llms import FireLLaVACompletions
 
-__all__ = ["ChatFireLLaVA", "FireLLaVACompletions", "image_block"]
+if TYPE_CHECKING:
+    from langchain_firellava.middleware import BudgetMiddleware
+
+__all__ = [
+    "BudgetMiddleware",
+    "ChatFireLLaVA",
+    "FireLLaVACompletions",
+    "FireLLaVACostHandler",
+    "get_firellava_callback",
+    "image_block",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Middleware belongs to LangChain's agents, which take half a second to import and need not be there."""
+    if name != "BudgetMiddleware":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if find_spec("langchain") is None:
+        raise MissingExtra("agents", name)
+    from langchain_firellava.middleware import BudgetMiddleware  # noqa: PLC0415 - only where it is wanted
+
+    return BudgetMiddleware

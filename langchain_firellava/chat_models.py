@@ -23,14 +23,15 @@ from firellava.client import VisionClient
 from firellava.offload import in_thread
 from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.messages import PROVIDER, ChunkTranslator, to_ai_message, to_core_messages
-from langchain_firellava.settings import CONFIG, FireLLaVASettings
+from langchain_firellava.settings import CONFIG
 from langchain_firellava.structured_output import Method, structured
+from langchain_firellava.token_counting import TokenCounting
 from langchain_firellava.tool_choice import to_tool_choice
 
 __all__ = ["ChatFireLLaVA"]
 
 
-class ChatFireLLaVA(FireLLaVASettings, BaseChatModel):
+class ChatFireLLaVA(TokenCounting, BaseChatModel):
     """Ask FireLLaVA, or another vision model of the API, about images.
 
         llm = ChatFireLLaVA(temperature=0, fallback="auto")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["BlockInput", "image_block", "image_source"]
 
 BlockInput: TypeAlias = ImageInput | Blob
-"""A path, bytes, a binary file, a Pillow image, a `Blob`, an http(s) URL, a data URL or an `ImageSource`."""
+"""A path, bytes, a binary file, a Pillow image, a NumPy array, a `Blob`, an http(s) URL, a data URL or an
+`ImageSource`."""
 
 
 def image_block(
@@ -34,12 +35,16 @@ def image_block(
     place for `detail`, and LangChain's conversion for OpenAI drops extras; so with `detail` it is an
     ``image_url`` block, which the same models read too, and which keeps it.
 
+    Of a PDF or TIFF file this is the first page; all of them are
+    ``[image_block(page) for page in ImageSource.pages("report.pdf")]``.
+
     With the metadata gone, a model's ``describe_metadata=`` finds none in it. What the model is to know goes
     into a text block beside it: ``firellava.images.describe_metadata(ImageSource.of(path), ["DateTime"])``.
 
     Args:
-        source: a path, bytes, a binary file, a Pillow image, a `Blob`, a URL, a data URL or an `ImageSource`.
-            A string is a path unless it looks like a URL: do not pass strings here that come from others.
+        source: a path, bytes, a binary file, a Pillow image, a NumPy array, a `Blob`, a URL, a data URL or an
+            `ImageSource`. A string is a path unless it looks like a URL: do not pass strings here that come
+            from others.
         max_side: pixels; a smaller image keeps its size.
         detail: the API's hint for models that look at images in several resolutions.
 

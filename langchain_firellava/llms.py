@@ -18,7 +18,8 @@ from firellava.wire.completions import prompt_message
 from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.images import BlockInput, image_source
 from langchain_firellava.messages import PROVIDER, metadata_of, usage_of
-from langchain_firellava.settings import CONFIG, FireLLaVASettings
+from langchain_firellava.settings import CONFIG
+from langchain_firellava.token_counting import TokenCounting
 
 __all__ = ["FireLLaVACompletions"]
 
@@ -26,7 +27,7 @@ _OF_THE_RUN: Final = frozenset({"stop", "callbacks", "tags", "metadata", "run_na
 """What LangChain passes on with a call for its own use."""
 
 
-class FireLLaVACompletions(FireLLaVASettings, BaseLLM):
+class FireLLaVACompletions(TokenCounting, BaseLLM):
     r"""Continue a prompt in the model's own template, with ``<image>`` where each image belongs.
 
         llm = FireLLaVACompletions(max_tokens=100)

@@ -24,11 +24,14 @@ from pydantic import (
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.backends.kinds import revive_backends
+from firellava.backends.pictures import ImageURLs
 from firellava.client import VisionClient
 from firellava.costs.prices import Prices
 from firellava.errors import ConfigurationError
+from firellava.images.fetch_policy import FetchPolicy
+from firellava.limits import LimitsPolicy
 from firellava.models import Fit, ModelCard, expand_model_name
-from firellava.settings import error_names
+from firellava.settings import checked_fetch_policy, error_names
 from firellava.validation import explain
 
 __all__ = ["CONFIG", "FireLLaVASettings"]
@@ -49,6 +52,10 @@ _CLIENT = (
     "budget",
     "hooks",
     "fit",
+    "limits",
+    "image_urls",
+    "fetch_policy",
+    "keep_images",
     "image_roots",
     "describe_metadata",
     "http_client",
@@ -59,6 +66,9 @@ _CLIENT = (
 _GENERATION = ("temperature", "top_p", "top_k", "max_tokens", "stop", "n", "seed")
 """The settings that are parameters of every call, unless the call says otherwise."""
 
+_IDENTIFYING = ("model", "base_url", "fit", "limits", "image_urls", "keep_images", *_GENERATION)
+"""The plain settings that what a model answers depends on."""
+
 _OF_LANGCHAIN = ("stream",)
 """What LangChain passes on with a call and has already acted on."""
 
@@ -68,6 +78,11 @@ def _paths(value: Any) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, str | os.PathLike):
         return (os.fspath(value),)
     return tuple(os.fspath(path) for path in value) if isinstance(value, Iterable) else value
+
+
+def _fixed(value: Any) -> Any:  # noqa: ANN401 - as above
+    """A list as it is now: whether settings were changed is seen by comparing them."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _texts(value: Any) -> Any:  # noqa: ANN401 - as above
@@ -98,6 +113,12 @@ class FireLLaVASettings(Serializable):
         budget: what may be spent; share one between models.
         hooks: who is told of each call when it is over, such as a `firellava.Ledger`.
         fit: how images are made to fit, where the model card is not to decide.
+        limits: what is done about the limits of the model card: ``"adjust"`` makes images smaller where that
+            helps and tells so, ``"strict"`` raises, ``"off"`` leaves it to the server.
+        image_urls: what is done with images given by URL where the backend takes URLs: ``"pass"`` them on,
+            ``"check"`` each and inline what the server would drop, ``"inline"`` all.
+        fetch_policy: what may be downloaded here.
+        keep_images: how many images of a conversation are sent, the newest; by default all.
         image_roots: folders from which images may be read.
         describe_metadata: names of EXIF tags to tell the model as text.
         http_client: your own `httpx.Client` for synchronous calls.
@@ -132,8 +153,12 @@ class FireLLaVASettings(Serializable):
     prices: Prices | None = None
     # VisionClient checks these two, and says better than a type of pydantic's could what it takes.
     budget: Any = Field(default=None, exclude=True, repr=False)
-    hooks: Any = Field(default=(), exclude=True, repr=False)
+    hooks: Annotated[Any, BeforeValidator(_fixed)] = Field(default=(), exclude=True, repr=False)
     fit: Fit | None = None
+    limits: LimitsPolicy = "adjust"
+    image_urls: ImageURLs = "pass"
+    fetch_policy: Annotated[InstanceOf[FetchPolicy] | None, BeforeValidator(checked_fetch_policy)] = None
+    keep_images: int | None = None
     image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_paths)] = None
     describe_metadata: tuple[str, ...] = ()
     http_client: Any = Field(default=None, exclude=True, repr=False)
@@ -187,15 +212,15 @@ class FireLLaVASettings(Serializable):
 
     @property
     def lc_attributes(self) -> dict[str, Any]:
-        """Backends and card as plain values: they reach the serialised form and LangChain's cache key."""
-        names = ("backend", "card", "fallback", "prices")
+        """Settings that are objects, as plain values: they are serialised, and in LangChain's cache key."""
+        names = ("backend", "card", "fallback", "fetch_policy", "prices")
         given = {name: getattr(self, name) for name in names}
         return {name: _plain(value) for name, value in given.items() if value is not None}
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
         """What tells this model from another in traces; nothing secret."""
-        settings = {name: getattr(self, name) for name in ("model", "base_url", "fit", *_GENERATION)}
+        settings = {name: getattr(self, name) for name in _IDENTIFYING}
         settings["describe_metadata"] = self.describe_metadata or None
         settings["model_kwargs"] = self.model_kwargs or None
         given = {name: value for name, value in settings.items() if value is not None}
@@ -244,4 +269,6 @@ class FireLLaVASettings(Serializable):
 def _plain(value: Any) -> Any:  # noqa: ANN401 - see `lc_attributes`
     if isinstance(value, Backend | ModelCard | Prices):
         return value.model_dump(mode="json")
+    if isinstance(value, FetchPolicy):
+        return value.as_dict()
     return [_plain(backend) for backend in value] if isinstance(value, tuple) else value

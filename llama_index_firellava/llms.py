@@ -9,6 +9,7 @@ from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW, DEFAULT_NUM_OUTPU
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
 from firellava.errors import InvalidRequest
+from llama_index_firellava.image_tokens import counts_images
 from llama_index_firellava.messages import to_image_sources, to_messages, to_question
 from llama_index_firellava.responses import (
     ChatStream,
@@ -73,6 +74,12 @@ class FireLLaVA(FireLLaVASettings):
         budget: what may be spent; share one between models.
         hooks: who is told of each call when it is over, such as a `firellava.Ledger`.
         fit: how images are made to fit, where the model card is not to decide.
+        limits: what is done about the limits of the model card: ``"adjust"`` makes images smaller where that
+            helps and tells so, ``"strict"`` raises, ``"off"`` leaves it to the server.
+        image_urls: what is done with images given by URL where the backend takes URLs: ``"pass"`` them on,
+            ``"check"`` each and inline what the server would drop, ``"inline"`` all.
+        fetch_policy: what may be downloaded here.
+        keep_images: how many images of a conversation are sent, the newest; by default all.
         image_roots: folders from which images may be read; anywhere by default. Set it wherever messages or
             stored nodes come from others: a block that came through JSON looks like the developer's own.
         describe_metadata: names of EXIF tags (``["DateTime"]``) to tell the model as text. Images themselves
@@ -102,7 +109,7 @@ class FireLLaVA(FireLLaVASettings):
     @property
     def metadata(self) -> LLMMetadata:
         """What the model card says; LlamaIndex's defaults where it says nothing."""
-        card = self._client.model_card
+        card = self.client.model_card
         return LLMMetadata(
             context_window=card.context_window or DEFAULT_CONTEXT_WINDOW,
             num_output=self.max_tokens or DEFAULT_NUM_OUTPUTS,
@@ -111,22 +118,26 @@ class FireLLaVA(FireLLaVASettings):
             model_name=card.name,
         )
 
+    @counts_images
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ANN401 - see Parameters
         """Answer a conversation."""
-        return chat_response(self._client.chat(to_messages(messages), **self._parameters(kwargs)))
+        return chat_response(self.client.chat(to_messages(messages), **self._parameters(kwargs)))
 
+    @counts_images
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ANN401
         """The asynchronous twin of `chat`."""
-        return chat_response(await self._client.achat(to_messages(messages), **self._parameters(kwargs)))
+        return chat_response(await self.client.achat(to_messages(messages), **self._parameters(kwargs)))
 
+    @counts_images
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:  # noqa: ANN401
         """Answer a conversation piece by piece; the last piece is the whole response."""
-        chunks = self._client.stream(to_messages(messages), **self._parameters(kwargs))
+        chunks = self.client.stream(to_messages(messages), **self._parameters(kwargs))
         return chunks_to_responses(chunks, ChatStream())
 
+    @counts_images
     @llm_chat_callback()
     async def astream_chat(
         self,
@@ -134,7 +145,7 @@ class FireLLaVA(FireLLaVASettings):
         **kwargs: Any,  # noqa: ANN401 - see Parameters
     ) -> ChatResponseAsyncGen:
         """The asynchronous twin of `stream_chat`."""
-        chunks = self._client.astream(to_messages(messages), **self._parameters(kwargs))
+        chunks = self.client.astream(to_messages(messages), **self._parameters(kwargs))
         return achunks_to_responses(chunks, ChatStream())
 
     @llm_completion_callback()
@@ -157,9 +168,9 @@ class FireLLaVA(FireLLaVASettings):
         """
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            reply = self._client.complete(prompt, to_image_sources(image_documents), **parameters)
+            reply = self.client.complete(prompt, to_image_sources(image_documents), **parameters)
         else:
-            reply = self._client.chat([to_question(prompt, image_documents)], **parameters)
+            reply = self.client.chat([to_question(prompt, image_documents)], **parameters)
         return completion_response(reply)
 
     @llm_completion_callback()
@@ -174,9 +185,9 @@ class FireLLaVA(FireLLaVASettings):
         """The asynchronous twin of `complete`."""
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            reply = await self._client.acomplete(prompt, to_image_sources(image_documents), **parameters)
+            reply = await self.client.acomplete(prompt, to_image_sources(image_documents), **parameters)
         else:
-            reply = await self._client.achat([to_question(prompt, image_documents)], **parameters)
+            reply = await self.client.achat([to_question(prompt, image_documents)], **parameters)
         return completion_response(reply)
 
     @llm_completion_callback()
@@ -191,9 +202,9 @@ class FireLLaVA(FireLLaVASettings):
         """`complete`, piece by piece; the last piece is the whole response."""
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            chunks = self._client.stream_complete(prompt, to_image_sources(image_documents), **parameters)
+            chunks = self.client.stream_complete(prompt, to_image_sources(image_documents), **parameters)
         else:
-            chunks = self._client.stream([to_question(prompt, image_documents)], **parameters)
+            chunks = self.client.stream([to_question(prompt, image_documents)], **parameters)
         return chunks_to_responses(chunks, CompletionStream())
 
     @llm_completion_callback()
@@ -208,9 +219,9 @@ class FireLLaVA(FireLLaVASettings):
         """The asynchronous twin of `stream_complete`."""
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            chunks = self._client.astream_complete(prompt, to_image_sources(image_documents), **parameters)
+            chunks = self.client.astream_complete(prompt, to_image_sources(image_documents), **parameters)
         else:
-            chunks = self._client.astream([to_question(prompt, image_documents)], **parameters)
+            chunks = self.client.astream([to_question(prompt, image_documents)], **parameters)
         return achunks_to_responses(chunks, CompletionStream())
 
     def _prepare_chat_with_tools(

@@ -21,9 +21,12 @@ from pydantic import (
 
 from firellava import Backend, FireworksBackend, ModelCard, Parameters, VisionClient
 from firellava.backends.kinds import revive_backends
+from firellava.backends.pictures import ImageURLs  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.costs.prices import Prices  # noqa: TC001 - pydantic reads annotations at run time
+from firellava.images.fetch_policy import FetchPolicy  # noqa: TC001 - pydantic reads annotations at run time
+from firellava.limits import LimitsPolicy  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
-from firellava.settings import Fallback, error_names
+from firellava.settings import Fallback, checked_fetch_policy, error_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +62,10 @@ class FireLLaVASettings(FunctionCallingLLM):
     budget: Any = Field(default=None, exclude=True, repr=False)
     hooks: Any = Field(default=(), exclude=True, repr=False)
     fit: Fit | None = None
+    limits: Annotated[LimitsPolicy, SkipValidation] = "adjust"
+    image_urls: Annotated[ImageURLs, SkipValidation] = "pass"
+    fetch_policy: Annotated[FetchPolicy | None, SkipValidation, BeforeValidator(checked_fetch_policy)] = None
+    keep_images: Annotated[int | None, SkipValidation] = None
     image_roots: tuple[Annotated[str, BeforeValidator(_path_text)], ...] | None = None
     describe_metadata: tuple[str, ...] = ()
     # Of any type here, because adapters know no HTTP library; httpx stays the core's own affair.
@@ -76,13 +83,17 @@ class FireLLaVASettings(FunctionCallingLLM):
     def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
         """Let the core check the settings now rather than at the first call."""
         super().model_post_init(context)
-        _ = self._client
+        _ = self.client
 
     @field_serializer("backend", "card", "fallback", "prices")
     def _as_plain_values(self, value: Any) -> Any:  # noqa: ANN401 - one of the types of these three
         if isinstance(value, BaseModel):
             return value.model_dump(mode="json")
         return [one.model_dump(mode="json") for one in value] if isinstance(value, list | tuple) else value
+
+    @field_serializer("fetch_policy")
+    def _policy_as_plain_values(self, policy: FetchPolicy | None) -> dict[str, Any] | None:
+        return None if policy is None else policy.as_dict()
 
     @field_serializer("key_withheld")
     def _whether_key_stays_behind(self, value: bool) -> bool:  # noqa: FBT001 - pydantic calls it
@@ -100,8 +111,11 @@ class FireLLaVASettings(FunctionCallingLLM):
         return super(FireLLaVASettings, copy).__getstate__()
 
     @property
-    def _client(self) -> VisionClient:
-        """Made for each call, which is cheap: it holds no connection, and settings may have been changed."""
+    def client(self) -> VisionClient:
+        """What asks.
+
+        Made for each call, which is cheap: it holds no connection, and settings may have been changed.
+        """
         named: dict[str, Any] = {"model": self.model, "api_key": self.api_key, "base_url": self.base_url}
         backend = self.backend
         if backend is None and self.key_withheld:
@@ -121,6 +135,10 @@ class FireLLaVASettings(FunctionCallingLLM):
             budget=self.budget,
             hooks=self.hooks,
             fit=self.fit,
+            limits=self.limits,
+            image_urls=self.image_urls,
+            fetch_policy=self.fetch_policy,
+            keep_images=self.keep_images,
             image_roots=self.image_roots,
             describe_metadata=self.describe_metadata,
             http_client=self.http_client,

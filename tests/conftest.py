@@ -20,7 +20,9 @@ from firellava.routing.breaker import breaker_of
 from tests.api_server import QWEN_MAX, ApiServer
 
 _ENGINES = {
+    "heic": ("pillow_heif",),
     "llama_cpp": ("xllamacpp",),
+    "pdf": ("pypdfium2",),
     "rapidocr": ("rapidocr", "onnxruntime"),
     "transformers": ("transformers", "torch"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +18,7 @@ from pydantic import ConfigDict, field_validator
 from firellava.costs.price_list import prices_in_file
 from firellava.costs.prices import FREE, Prices
 from firellava.errors import ConfigurationError
+from firellava.images.fetch_policy import FetchPolicy
 from firellava.models import ModelCard, model_card
 from firellava.validation import CheckedModel
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from firellava.backends.pictures import ImageURLs
+    from firellava.images.fetch import FetchedImage
+    from firellava.limits import LimitsPolicy
     from firellava.messages import Request
     from firellava.models import Fit
     from firellava.replies import ReplyChunk, Usage
@@ -44,6 +48,10 @@ class AttemptContext:
         idle_seconds: time that may pass between later pieces, or None.
         end_by: `time.monotonic` instant at which the whole call ends, or None.
         fit: how images are made to fit, where the caller overrides the model card.
+        limits: what is done about the limits of the model card.
+        image_urls: what is done with images given by URL, where the backend takes URLs.
+        fetch_policy: what may be downloaded here.
+        fetched: what was downloaded here for this question, by URL, so that another attempt finds it again.
         http_client: the caller's own client for synchronous calls, or None for the shared one.
         http_async_client: the caller's own client for asynchronous calls, or None for the shared one.
     """
@@ -52,6 +60,10 @@ class AttemptContext:
     idle_seconds: float | None = None
     end_by: float | None = None
     fit: Fit | None = None
+    limits: LimitsPolicy = "adjust"
+    image_urls: ImageURLs = "pass"
+    fetch_policy: FetchPolicy = field(default_factory=FetchPolicy)
+    fetched: dict[str, FetchedImage] = field(default_factory=dict, repr=False, compare=False)
     http_client: httpx.Client | None = None
     http_async_client: httpx.AsyncClient | None = None
 
@@ -89,6 +101,11 @@ class Backend(CheckedModel, ABC):
         return False
 
     @property
+    def is_free(self) -> bool:
+        """Whether asking it costs nothing: it is on this machine, and no `prices` were given for it."""
+        return self.is_local and self.prices is None
+
+    @property
     @abstractmethod
     def model_card(self) -> ModelCard:
         """What is known about the model behind it."""
@@ -96,8 +113,9 @@ class Backend(CheckedModel, ABC):
     def prices_for(self, request: Request | None = None) -> Prices | None:
         """What tokens cost here, or None where nobody said, which is not zero.
 
-        A backend on this machine costs nothing, whatever is stated. For any other the first of these counts:
-        the setting `prices`; the file named in ``FIRELLAVA_PRICES``; what is published about the model.
+        A backend on this machine costs nothing, unless `prices` says otherwise, as for a gateway to a paid
+        service. For any other the first of these counts: the setting `prices`; the file named in
+        ``FIRELLAVA_PRICES``; what is published about the model.
 
         Args:
             request: what is asked; what is published may not hold for every request.
@@ -105,7 +123,7 @@ class Backend(CheckedModel, ABC):
         Raises:
             ConfigurationError: the price file is missing or malformed. Ask before anything is sent.
         """
-        if self.is_local:
+        if self.is_free:
             return FREE
         return self.prices or prices_in_file(*self._names_in_file()) or self._published_prices(request)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,9 +18,8 @@ from pydantic import Field, SecretStr, field_validator, model_serializer
 
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.connections import TimeLimit, shared_async_client, shared_client
-from firellava.backends.pictures import adjustments_of, prepared
+from firellava.backends.pictures import download_ahead, pictures_of
 from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed
-from firellava.limits import check_images, check_request
 from firellava.offload import in_thread
 from firellava.version import __version__
 from firellava.wire import chat, completions
@@ -28,14 +27,14 @@ from firellava.wire.decoding import ReplyDecoder
 from firellava.wire.failures import failure, request_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterator
+    from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 
     from pydantic import SerializerFunctionWrapHandler
 
+    from firellava.backends.pictures import Pictures
     from firellava.errors import RefusedByServer
-    from firellava.images import ImageSource, PreparedImage
+    from firellava.images import PreparedImage
     from firellava.messages import Request
-    from firellava.models import ModelCard
     from firellava.replies import ReplyChunk
     from firellava.wire.decoding import Endpoint
 
@@ -55,7 +54,7 @@ class _Call:
     url: str
     body: bytes = field(repr=False)
     endpoint: Endpoint = field(repr=False)
-    adjustments: tuple[str, ...] = ()
+    pictures: Pictures = field(repr=False)
 
 
 class Bearer(httpx.Auth):
@@ -127,7 +126,8 @@ class HTTPBackend(Backend):
     def replies(self, request: Request, context: AttemptContext) -> Generator[ReplyChunk, None, None]:
         """Ask over HTTP; see `Backend.replies`."""
         key = self._key()
-        exchange = _Exchange(self, key, self._call(request, context), request, context)
+        limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
+        exchange = _Exchange(self, key, self._call(request, context), limit)
         client = context.http_client or shared_client()
         with exchange.errors_translated(), client.stream("POST", **exchange.arguments) as response:
             exchange.begin(response)
@@ -142,9 +142,14 @@ class HTTPBackend(Backend):
     async def areplies(self, request: Request, context: AttemptContext) -> AsyncGenerator[ReplyChunk, None]:
         """Ask over HTTP; see `Backend.areplies`. Images are prepared on worker threads."""
         key = self._key()
-        prepare_here = not request.images
-        call = self._call(request, context) if prepare_here else await in_thread(self._call, request, context)
-        exchange = _Exchange(self, key, call, request, context)
+        limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
+        if request.images:
+            card = self.model_card
+            await download_ahead(request, card, context, takes_urls=card.capabilities.image_urls)
+            call = await in_thread(self._call, request, context)
+        else:
+            call = self._call(request, context)
+        exchange = _Exchange(self, key, call, limit)
         client = context.http_async_client or await shared_async_client()
         with exchange.errors_translated():
             async with client.stream("POST", **exchange.arguments) as response:
@@ -159,20 +164,16 @@ class HTTPBackend(Backend):
 
     def _call(self, request: Request, context: AttemptContext) -> _Call:
         card = self.model_card
-        check_request(request, card)
-        images = [self._image(part.source, card, context) for part in request.images]
-        check_images(images, card)
-        adjustments = adjustments_of(images)
-        if request.completion:
-            body = completions.encode(request, self.model, card, images)
-            return _Call(f"{self.base_url}/completions", body, completions, adjustments)
-        body = chat.encode(request, self.model, card, images)
-        return _Call(f"{self.base_url}/chat/completions", body, chat, adjustments)
+        endpoint: Endpoint = completions if request.completion else chat
+        encode = completions.encode if request.completion else chat.encode
+        path = "completions" if request.completion else "chat/completions"
 
-    @staticmethod
-    def _image(source: ImageSource, card: ModelCard, context: AttemptContext) -> PreparedImage | str:
-        passed_on = source.url if card.capabilities.image_urls else None
-        return passed_on or prepared(source, card, context)
+        def write(asked: Request, images: Sequence[PreparedImage | str]) -> bytes:
+            return encode(asked, self.model, card, images)
+
+        pictures = pictures_of(request, card, context, takes_urls=card.capabilities.image_urls, write=write)
+        body = write(pictures.request, pictures.images)
+        return _Call(f"{self.base_url}/{path}", body, endpoint, pictures)
 
     @abstractmethod
     def unknown_model_advice(self) -> str:
@@ -200,10 +201,9 @@ class _Exchange:
         backend: HTTPBackend,
         key: SecretStr | None,
         call: _Call,
-        request: Request,
-        context: AttemptContext,
+        limit: TimeLimit,
     ) -> None:
-        self.limit = TimeLimit(context.seconds, context.idle_seconds, context.end_by)
+        self.limit = limit
         self.arguments: dict[str, Any] = {
             "url": call.url,
             "content": call.body,
@@ -214,7 +214,7 @@ class _Exchange:
         }
         self._backend = backend
         self._call = call
-        self._stream = request.stream
+        self._stream = call.pictures.request.stream
         self._refused: httpx.Response | None = None
         self._refusal = bytearray()
         self._decoder: ReplyDecoder | None = None
@@ -239,7 +239,7 @@ class _Exchange:
                 raise self._refusal_error()
             return
         for chunk in self._decoder.feed(data):
-            yield self._with_adjustments(chunk)
+            yield self._noted_on(chunk)
         if self._decoder.done:
             self.limit.restart(_DRAIN_SECONDS)
 
@@ -248,7 +248,7 @@ class _Exchange:
         if self._decoder is None:
             raise self._refusal_error()
         for chunk in self._decoder.finish():
-            yield self._with_adjustments(chunk)
+            yield self._noted_on(chunk)
 
     @contextmanager
     def indifferent_when_done(self) -> Iterator[None]:
@@ -274,9 +274,8 @@ class _Exchange:
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise ConnectionFailed(f"The connection to {host} was lost: {error}.", sent=True) from None
 
-    def _with_adjustments(self, chunk: ReplyChunk) -> ReplyChunk:
-        adjustments = self._call.adjustments
-        return replace(chunk, adjustments=adjustments) if chunk.last and adjustments else chunk
+    def _noted_on(self, chunk: ReplyChunk) -> ReplyChunk:
+        return self._call.pictures.noted_on(chunk) if chunk.last else chunk
 
     def _refusal_error(self) -> RefusedByServer:
         assert self._refused is not None  # noqa: S101 - begin() came before

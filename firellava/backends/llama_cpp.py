@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 
 from firellava.backends.engines import Engine
 from firellava.backends.inference import EngineBackend, as_conversation
-from firellava.backends.pictures import adjustments_of, prepared
+from firellava.backends.pictures import pictures_of
 from firellava.errors import (
     BadRequest,
     ConfigurationError,
@@ -29,7 +29,6 @@ from firellava.errors import (
     RefusedByServer,
     UnsupportedCapability,
 )
-from firellava.limits import check_images, check_request
 from firellava.models import Capabilities, ImageLimits, ImageTarget, ModelCard
 from firellava.replies import ReplyChunk
 from firellava.wire import chat
@@ -108,7 +107,6 @@ class LlamaCppBackend(EngineBackend):
 
     def _plan(self, request: Request, context: AttemptContext) -> Plan:
         card = self.model_card
-        check_request(request, card)
         parameters = _parameters(request.parameters, self.label)
         if request.images and self.mmproj_path is None:
             raise UnsupportedCapability(
@@ -119,12 +117,11 @@ class LlamaCppBackend(EngineBackend):
         for path in (self.model_path, self.mmproj_path):
             if path is not None and not path.is_file():
                 raise ConfigurationError(f"LlamaCppBackend: there is no file {path}.")
-        images = [prepared(part.source, card, context) for part in request.images]
-        check_images(images, card)
+        pictures = pictures_of(request, card, context)
         # A stream can be stopped on the way, and unlike a whole reply it can while the prompt is read.
-        streamed = replace(as_conversation(request), parameters=parameters, stream=True)
-        body = chat.encode(streamed, self.model_path.name, card, images)
-        last = ReplyChunk(adjustments=adjustments_of(images), last=True)
+        streamed = replace(as_conversation(pictures.request), parameters=parameters, stream=True)
+        body = chat.encode(streamed, self.model_path.name, card, pictures.images)
+        last = pictures.noted_on(ReplyChunk(last=True))
 
         def compute(engine: LlamaCppEngine, inference: Inference) -> None:
             if engine.answer(body, inference):

@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from firellava.backends.base import AttemptContext, InProcessBackend
 from firellava.backends.pictures import downloaded
 from firellava.errors import UnsupportedCapability
+from firellava.evidence import Evidence
 from firellava.images import decode_image
 from firellava.models import Capabilities, ImageLimits, ModelCard
 from firellava.reader import answer
 from firellava.replies import ReplyChunk
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
+    from PIL import Image
+
+    from firellava.evidence import Corners
     from firellava.messages import Request
+    from firellava.reader import Answer, TextBox
 
 __all__ = ["OfflineReader"]
 
@@ -56,10 +61,23 @@ class OfflineReader(InProcessBackend):
         parameters = request.parameters
         if parameters.tools or parameters.response_format:
             raise UnsupportedCapability("The offline reader calls no tools and fills in no schema.")
-        images = [
-            decode_image(downloaded(part.source, context), max_side=self.max_side) for part in request.images
-        ]
+        sources = downloaded([part.source for part in request.images], context)
+        images = [decode_image(source, max_side=self.max_side) for source in sources]
         users = [message.text for message in request.messages if message.role == "user" and message.text]
         found = answer(users[-1] if users else "", images)
         yield ReplyChunk(text=found.text, finish_reason="stop")
-        yield ReplyChunk(model="offline-reader", confidence=found.confidence, last=True)
+        yield ReplyChunk(
+            model="offline-reader",
+            confidence=found.confidence,
+            evidence=_evidence(found, images),
+            last=True,
+        )
+
+
+def _evidence(found: Answer, images: Sequence[Image.Image]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(box.text, _fractions(box, images[0])) for box in found.evidence)
+
+
+def _fractions(box: TextBox, picture: Image.Image) -> Corners:
+    first, second, third, fourth = ((x / picture.width, y / picture.height) for x, y in box.polygon)
+    return first, second, third, fourth

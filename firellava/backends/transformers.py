@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import field_validator
 
 from firellava.backends.inference import EngineBackend, as_conversation
-from firellava.backends.pictures import adjustments_of, prepared
+from firellava.backends.pictures import pictures_of
 from firellava.errors import ConfigurationError, MissingExtra, UnsupportedCapability
-from firellava.images import ImageSource, decode_image
-from firellava.limits import check_images, check_request
+from firellava.images import ImageSource, PreparedImage, decode_image
 from firellava.messages import TextPart
 from firellava.models import Capabilities, ImageLimits, ImageTarget, ModelCard
 from firellava.replies import ReplyChunk
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from firellava.backends.base import AttemptContext
     from firellava.backends.engines import Engine
     from firellava.backends.inference import Inference, Plan
-    from firellava.images import PreparedImage
     from firellava.messages import Message, Request
 
 __all__ = ["TransformersBackend"]
@@ -94,7 +94,6 @@ class TransformersBackend(EngineBackend):
 
     def _plan(self, request: Request, context: AttemptContext) -> Plan:
         card = self.model_card
-        check_request(request, card)
         self._check(request)
         if find_spec("transformers") is None or find_spec("torch") is None:
             raise MissingExtra("transformers", needed_for="TransformersBackend")
@@ -102,10 +101,9 @@ class TransformersBackend(EngineBackend):
             raise ConfigurationError(
                 f"TransformersBackend: there is no checkpoint in {self.checkpoint_path}."
             )
-        images = [prepared(part.source, card, context) for part in request.images]
-        check_images(images, card)
-        asked = as_conversation(request)
-        turns = _turns(asked, images)
+        pictures = pictures_of(request, card, context)
+        asked = as_conversation(pictures.request)
+        turns = _turns(asked, pictures.images)
 
         def compute(engine: Any, inference: Inference) -> None:  # noqa: ANN401 - its module is imported late
             usage, finish_reason = engine.answer(
@@ -118,8 +116,8 @@ class TransformersBackend(EngineBackend):
             )
             if not inference.unwanted.is_set():
                 inference.emit(ReplyChunk(finish_reason=finish_reason))
-                last = ReplyChunk(usage=usage, model=card.name, adjustments=adjustments_of(images), last=True)
-                inference.emit(last)
+                last = ReplyChunk(usage=usage, model=card.name, last=True)
+                inference.emit(pictures.noted_on(last))
 
         return compute
 
@@ -137,9 +135,10 @@ class TransformersBackend(EngineBackend):
             )
 
 
-def _turns(request: Request, images: list[PreparedImage]) -> list[tuple[str, list[Any]]]:
+def _turns(request: Request, images: Sequence[PreparedImage | str]) -> list[tuple[str, list[Any]]]:
     """The conversation as the engine takes it: each role with its texts and pictures."""
-    pictures = iter(decode_image(ImageSource.of(image.data)) for image in images)
+    encoded = (image.data for image in images if isinstance(image, PreparedImage))
+    pictures = (decode_image(ImageSource.from_bytes(data)) for data in encoded)
 
     def contents(message: Message) -> list[Any]:
         return [part.text if isinstance(part, TextPart) else next(pictures) for part in message.parts]

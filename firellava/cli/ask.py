@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from firellava.cli.errors import readable_errors
+from firellava.cli.evidence import make_folder, save_evidence
 from firellava.client import VisionClient
 from firellava.images import ImageSource
 from firellava.limits import SeveralImagesWarning
@@ -50,6 +52,10 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for one attempt.")] = 60.0,
     deadline: Annotated[float | None, typer.Option(help="Seconds for all attempts together.")] = None,
+    show_evidence: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Save images here with frames around what the answer quotes."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
 ) -> None:
@@ -66,6 +72,8 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
             timeout=timeout,
             deadline=deadline,
         )
+        if show_evidence is not None:
+            make_folder(show_evidence)
         parts = [ImagePart(ImageSource.of(image)) for image in images or ()]
         messages = [Message("user", [*parts, TextPart(question)])]
         if system is not None:
@@ -78,6 +86,9 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
             typer.echo(orjson.dumps(_as_json(reply), option=orjson.OPT_INDENT_2).decode())
         else:
             _show_provenance(reply, [str(note.message) for note in noted])
+        if show_evidence is not None:
+            saved = save_evidence(reply, [part.source for part in parts], show_evidence)
+            _show_files(saved, "evidence", "none, the answer quotes nothing")
 
 
 def _show(chunks: Generator[ReplyChunk, None, None], asking: str, *, quiet: bool) -> Reply:
@@ -112,6 +123,12 @@ def _show_provenance(reply: Reply, notes: list[str]) -> None:
         console.print(f"[dim]  instead of {escape(attempt.backend)}: {escape(why)}[/dim]")
     for note in notes:
         console.print(f"[dim]  note: {escape(note)}[/dim]")
+
+
+def _show_files(paths: list[Path], what: str, otherwise: str) -> None:
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for told in [str(path) for path in paths] or [otherwise]:
+        console.print(f"[dim]  {what}: {escape(told)}[/dim]")
 
 
 def _as_json(reply: Reply) -> dict[str, object]:

@@ -10,27 +10,26 @@ from __future__ import annotations
 import contextvars
 import itertools
 import logging
+import random
 import time
-import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
-from firellava.costs.bounds import upper_bound
 from firellava.costs.budget import Spending
 from firellava.costs.calibration import calibration_of
+from firellava.costs.needs import needed
 from firellava.costs.tracking import active_trackers
 from firellava.errors import (
     AttemptTimedOut,
     ConnectionFailed,
-    CostUnknown,
     FireLLaVAError,
     RefusedByServer,
     UnreadableReply,
 )
 from firellava.hooks import CallDetails
-from firellava.replies import Usage
+from firellava.tiling import in_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
     from firellava.costs.budget import Budget, Reserve
     from firellava.hooks import CallHook, CallOutcome
     from firellava.messages import Request
-    from firellava.replies import Reply
-    from firellava.routing.events import Ended
+    from firellava.models import Fit
+    from firellava.replies import Reply, Usage
 
 __all__ = ["Account", "Observers", "QuestionAccounts", "may_be_billed"]
 
@@ -111,6 +110,10 @@ class QuestionAccounts:
         budget: what pays for it, or None.
         observers: who wants to know.
         clock: gives the time in seconds on the same scale as the events of the routing.
+        fit: how images are wanted, or None for the model card's way.
+
+    Attributes:
+        may_be_billed: whether a call so far was paid for, or may have been.
     """
 
     def __init__(
@@ -119,14 +122,17 @@ class QuestionAccounts:
         budget: Budget | None = None,
         observers: Observers = Observers(),
         clock: Callable[[], float] = time.monotonic,
+        fit: Fit | None = None,
     ) -> None:
         self.request: Final = request
+        self.fit: Final = fit
         self.observers: Final = observers
         self.clock: Final = clock
         self.epoch: Final = time.time() - clock() if observers.hooks else 0.0
-        self.name: Final = uuid.uuid4().hex if observers.hooks else ""
+        self.name: Final = f"{random.getrandbits(128):032x}" if observers.hooks else ""
         self._budget = budget
         self._calls = itertools.count()
+        self.may_be_billed = False
 
     def open(self, backend: Backend, at: float) -> Account:
         """Begin a call.
@@ -137,48 +143,11 @@ class QuestionAccounts:
             ConfigurationError: the price file that says what it costs is malformed.
         """
         reserve = None
-        if self._budget is not None and self.request is not None and not backend.is_local:
-            reserve = self._budget.reserve(_needed(self._budget, self.request, backend))
+        if self.request is not None and not backend.is_free:
+            backend.prices_for(self.request)  # a malformed price file shows now, before anything is sent
+        if self._budget is not None and self.request is not None and not backend.is_free:
+            reserve = self._budget.reserve(needed(self._budget, self.request, backend, self.fit))
         return Account(self, backend, next(self._calls), at, reserve)
-
-
-def _needed(budget: Budget, request: Request, backend: Backend) -> Spending:
-    """What a call may take at most."""
-    if not budget.limits_tokens:
-        return Spending(calls=1)
-    bound = upper_bound(request, backend.model_card)
-    most: Usage | None = None
-    if bound.prompt is not None and bound.completion is not None:
-        most = Usage(bound.prompt, bound.completion, bound.prompt + bound.completion)
-    refuse = budget.when_unknown == "refuse"
-    if refuse and most is None and "tokens" in budget.limits:
-        raise CostUnknown(_unbounded(request, backend))
-    usd: Decimal | None = None
-    if "usd" in budget.limits:
-        if backend.prices_for(request) is None and refuse:
-            raise CostUnknown(
-                f"Nobody knows what {backend.label} charges for this request, so a budget in dollars cannot "
-                "hold: give prices=, name a price file in FIRELLAVA_PRICES, or use "
-                "Budget(when_unknown='allow')."
-            )
-        usd = backend.cost(most, request)
-        if usd is None and refuse:
-            raise CostUnknown(_unbounded(request, backend))
-    return Spending(usd or Decimal(0), 0 if most is None else most.total_tokens, calls=1)
-
-
-def _unbounded(request: Request, backend: Backend) -> str:
-    card = backend.model_card
-    if request.images and card.tokens_per_image is None and card.image_token_bound is None:
-        return (
-            f"Nobody says how many tokens {card.name} counts for an image, so a budget cannot hold: give "
-            "card=model_card(…).model_copy(update={'image_token_bound': …}), or use "
-            "Budget(when_unknown='allow')."
-        )
-    return (
-        f"Nothing bounds how many tokens this call to {backend.label} takes: give max_tokens=, leave the "
-        "content out of extra_body, or use Budget(when_unknown='allow')."
-    )
 
 
 class Account:
@@ -203,13 +172,22 @@ class Account:
         """The call ended without an answer."""
         self._close("failed", at, error=error)
 
-    def ended(self, end: Ended) -> None:
-        """The answer is over."""
-        usage, reply = end.usage, end.reply
-        self._close(end.outcome, end.at, usage=usage, reply=reply, error=end.error)
-        request = self._question.request
-        if reply is not None and usage is not None and request is not None:
-            calibration_of(self._backend.label).observe(request, self._backend.model_card, usage)
+    def ended(
+        self,
+        outcome: CallOutcome,
+        at: float,
+        usage: Usage | None,
+        reply: Reply | None,
+        error: FireLLaVAError | None,
+    ) -> None:
+        """The answer is over; `usage` is the last count that came, `reply` the whole of it."""
+        self._close(outcome, at, usage=usage, reply=reply, error=error)
+        request, card = self._question.request, self._backend.model_card
+        if reply is None or usage is None or request is None:
+            return
+        # Images that may have been cut, with a text before each, tell nothing of those that are not.
+        if not (request.images and in_tiles(request, card, self._question.fit)):
+            calibration_of(self._backend.label).observe(request, card, usage)
 
     def close(self) -> None:
         """Nobody said how the call ended: it was cut short."""
@@ -228,9 +206,13 @@ class Account:
         if self._over:
             return
         self._over = True
-        local = self._backend.is_local
-        free = local or (outcome == "failed" and error is not None and not may_be_billed(error))
-        cost = Decimal(0) if free else self._backend.cost(usage, self._question.request)
+        refused = outcome == "failed" and error is not None and not may_be_billed(error)
+        free = refused or self._backend.is_free
+        cost: Decimal | None = Decimal(0)
+        if not free:
+            self._question.may_be_billed = True
+            # A whole reply has it already; looking prices up takes a while.
+            cost = self._backend.cost(usage, self._question.request) if reply is None else reply.cost_usd
         counted = free or (outcome == "answered" and usage is not None)
         self._settle(usage if counted and not free else None, cost, free=free)
         if self._question.observers.hooks:
@@ -262,14 +244,13 @@ class Account:
         question, backend, request = self._question, self._backend, self._question.request
         assert request is not None  # noqa: S101 - whoever has observers has a request
         first = self._first_piece
-        base_url = getattr(backend, "base_url", None)
         return CallDetails(
             question=question.name,
             attempt=self._attempt,
             backend=backend.label,
             kind=backend.kind,
             local=backend.is_local,
-            server=None if base_url is None else urlsplit(base_url).netloc,
+            server=_server(backend),
             model=getattr(backend, "model", None) or backend.model_card.name,
             answered_by=None if reply is None else reply.model,
             operation="completion" if request.completion else "chat",
@@ -291,8 +272,19 @@ class Account:
         )
 
 
+def _server(backend: Backend) -> str | None:
+    """Host and port, without anything else a URL may hold."""
+    base_url = getattr(backend, "base_url", None)
+    if base_url is None:
+        return None
+    parts = urlsplit(base_url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+
+
 def _steering(request: Request) -> dict[str, Any]:
-    values = ((name, getattr(request.parameters, name)) for name in _STEERING)
+    parameters = request.parameters
+    given = parameters.model_fields_set
+    values = [(name, getattr(parameters, name)) for name in _STEERING if name in given]
     return {name: value for name, value in values if value is not None}
 
 

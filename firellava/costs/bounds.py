@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
+from firellava.tiling import LONGEST_MARK, most_pictures
+
 if TYPE_CHECKING:
     from firellava.messages import Message, Request
-    from firellava.models import ModelCard
+    from firellava.models import Fit, ModelCard
 
 __all__ = ["TokenBound", "upper_bound"]
 
@@ -52,16 +54,19 @@ class TokenBound:
     completion: int | None
 
 
-def upper_bound(request: Request, card: ModelCard) -> TokenBound:
+def upper_bound(request: Request, card: ModelCard, fit: Fit | None = None) -> TokenBound:
     """The most tokens `request` can be billed for by the model of this card; no input or output is done.
+
+    Images that may be shown in parts count as the most pictures they can become. `fit` is how images are
+    wanted, or None for the card's way.
 
     The prompt is unbounded where images have neither a rule nor an ``image_token_bound``, or where
     ``extra_body`` replaces the content; the answer is, without ``max_tokens``.
     """
-    return TokenBound(_prompt(request, card), _completion(request, card))
+    return TokenBound(_prompt(request, card, fit), _completion(request, card))
 
 
-def _prompt(request: Request, card: ModelCard) -> int | None:
+def _prompt(request: Request, card: ModelCard, fit: Fit | None) -> int | None:
     beyond = dict(request.parameters.extra_body or {})
     per_image = card.image_token_bound if card.tokens_per_image is None else card.tokens_per_image
     images = len(request.images)
@@ -70,7 +75,10 @@ def _prompt(request: Request, card: ModelCard) -> int | None:
     tokens = _TOKENS_PER_REQUEST + sum(_of_message(message) for message in request.messages)
     if not request.completion and all(message.role != "system" for message in request.messages[:1]):
         tokens += _TOKENS_OF_DEFAULT_SYSTEM_PROMPT
-    tokens += images * ((per_image or 0) + _TOKENS_PER_IMAGE_MARK)
+    pictures = most_pictures(request, card, fit)
+    tokens += pictures * ((per_image or 0) + _TOKENS_PER_IMAGE_MARK)
+    if pictures > images:
+        tokens += images * LONGEST_MARK
     tokens += _JSON_GROWTH * sum(
         _json_bytes(value) for value in (request.parameters.response_format, beyond) if value
     )

@@ -61,7 +61,8 @@ class Calibration:
     """What was learnt from the replies of one backend. Safe to share between threads and event loops."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Re-entrant: the garbage collector may end a stream at any allocation, and that reports here.
+        self._lock = threading.RLock()
         self._credit = _CREDIT
         # Apart, since a tokenizer that is good at English need not be good at Chinese.
         self._ascii, self._others = _Line(), _Line()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from html import escape
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from firellava.backends.fireworks import FireworksBackend
 from firellava.costs.bounds import upper_bound
@@ -21,6 +21,7 @@ from firellava.errors import CostUnknown
 from firellava.models import ModelCard
 from firellava.replies import Usage
 from firellava.requests import chat_request
+from firellava.tiling import most_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +32,19 @@ if TYPE_CHECKING:
     from firellava.costs.prices import Prices
     from firellava.costs.text_tokens import TextTokens
     from firellava.messages import Message, Request
+    from firellava.models import Fit
 
-__all__ = ["Estimate", "count_prompt_tokens", "count_text_tokens", "estimate", "estimate_request"]
+__all__ = [
+    "Estimate",
+    "ImageCount",
+    "count_prompt_tokens",
+    "count_text_tokens",
+    "estimate",
+    "estimate_request",
+]
+
+ImageCount: TypeAlias = Literal["exact", "at most", "observed", "unknown"]
+"""How the tokens of images are known; see `Estimate`."""
 
 _MICRODOLLAR: Final = Decimal("0.000001")
 _CENT: Final = Decimal("0.01")
@@ -46,9 +58,12 @@ class Estimate:
     Attributes:
         model: the short name of the model.
         image_count: images in the conversation.
-        image_tokens: what they take together, or None where that is unknown.
-        image_tokens_are: ``exact`` by the model card's rule, ``observed`` as the mean of earlier replies'
-            images, which these may differ from, or ``unknown``.
+        picture_count: pictures they become at most: more than there are images where they may be cut
+            (``fit="tiles"``), which depends on their sizes, and those are not looked at.
+        image_tokens: what the pictures take together, or None where that is unknown.
+        image_tokens_are: ``exact`` by the model card's rule, ``at most`` by that rule where images may be
+            cut, ``observed`` as the mean of earlier replies' images, which these may differ from, or
+            ``unknown``.
         images_observed: what those replies were like, where it is ``observed``.
         text_tokens: all that is written, tools and role marks included, about.
         text_error: how far off `text_tokens` may be, as a share of it: 0.2 is a fifth more or less. It holds
@@ -72,8 +87,9 @@ class Estimate:
 
     model: str
     image_count: int
+    picture_count: int
     image_tokens: int | None
-    image_tokens_are: Literal["exact", "observed", "unknown"]
+    image_tokens_are: ImageCount
     images_observed: ObservedImages | None
     text_tokens: int
     text_error: float
@@ -113,13 +129,20 @@ class Estimate:
         if not self.image_count:
             return "none"
         if self.image_tokens is None:
-            return f"{self.image_count}, of unknown tokens until replies of this model were seen"
+            return f"{self._count()}, of unknown tokens until replies of this model were seen"
+        if self.image_tokens_are == "at most":
+            return f"{self._count()}, at most {self.image_tokens:,} tokens"
         if (seen := self.images_observed) is None:
-            return f"{self.image_count}, {self.image_tokens:,} tokens"
+            return f"{self._count()}, {self.image_tokens:,} tokens"
         return (
-            f"{self.image_count}, about {self.image_tokens:,} tokens, if each takes what images did before: "
+            f"{self._count()}, about {self.image_tokens:,} tokens, if each takes what images did before: "
             f"{seen.lowest:,} to {seen.highest:,} in {seen.replies} replies"
         )
+
+    def _count(self) -> str:
+        if self.picture_count == self.image_count:
+            return f"{self.image_count}"
+        return f"{self.image_count} as up to {self.picture_count} pictures"
 
     def _prompt(self) -> str:
         about, most = self.prompt_tokens, self.prompt_tokens_at_most
@@ -191,19 +214,22 @@ def estimate(
     return estimate_request(chat_request(messages, parameters, stream=False), FireworksBackend(**settings))
 
 
-def estimate_request(request: Request, backend: Backend) -> Estimate:
+def estimate_request(request: Request, backend: Backend, fit: Fit | None = None) -> Estimate:
     """What a request takes if this backend answers it. Nothing of it is read, fetched or sent.
+
+    `fit` is how images are wanted, or None for the model card's way.
 
     Raises:
         InvalidRequest: the tools are no JSON.
         ConfigurationError: the price file is missing or malformed.
     """
     card, calibration = backend.model_card, calibration_of(backend.label)
-    prices, bound = backend.prices_for(request), upper_bound(request, card)
-    images = len(request.images)
+    prices, bound = backend.prices_for(request), upper_bound(request, card, fit)
+    images, pictures = len(request.images), most_pictures(request, card, fit)
     observed = calibration.images if images and card.tokens_per_image is None else None
     text = _text(request, card, calibration)
-    image_tokens = _image_tokens(images, card, observed)
+    image_tokens = _image_tokens(pictures, card, observed)
+    certainty: ImageCount = "exact" if pictures == images else "at most"
     prompt = None if image_tokens is None or _is_replaced(request) else text.count + image_tokens
     if prompt is not None and bound.prompt is not None and bound.prompt != card.context_window:
         prompt = min(prompt, bound.prompt)
@@ -211,7 +237,8 @@ def estimate_request(request: Request, backend: Backend) -> Estimate:
         model=card.name,
         image_count=images,
         image_tokens=image_tokens,
-        image_tokens_are="unknown" if image_tokens is None else "observed" if observed else "exact",
+        picture_count=pictures,
+        image_tokens_are="unknown" if image_tokens is None else "observed" if observed else certainty,
         images_observed=observed,
         text_tokens=text.count,
         text_error=text.error,
@@ -219,7 +246,7 @@ def estimate_request(request: Request, backend: Backend) -> Estimate:
         prompt_tokens_at_most=bound.prompt,
         completion_tokens_at_most=bound.completion,
         context_window=card.context_window,
-        fits=_fits(request, card, text, bound),
+        fits=_fits(request, card, text, bound, pictures),
         prompt_cost_usd=_cost(prices, prompt, 0),
         cost_usd_at_most=_cost(prices, bound.prompt, bound.completion),
     )
@@ -248,19 +275,21 @@ def _tokens_per_image(card: ModelCard, observed: ObservedImages | None) -> int:
     )
 
 
-def _image_tokens(images: int, card: ModelCard, observed: ObservedImages | None) -> int | None:
-    if not images:
+def _image_tokens(pictures: int, card: ModelCard, observed: ObservedImages | None) -> int | None:
+    if not pictures:
         return 0
     if card.tokens_per_image is not None:
-        return images * card.tokens_per_image
-    return None if observed is None else images * observed.mean
+        return pictures * card.tokens_per_image
+    return None if observed is None else pictures * observed.mean
 
 
 def _is_replaced(request: Request) -> bool:
     return not CONTENT_FIELDS.isdisjoint(request.parameters.extra_body or ())
 
 
-def _fits(request: Request, card: ModelCard, text: TextTokens, bound: TokenBound) -> bool | None:
+def _fits(
+    request: Request, card: ModelCard, text: TextTokens, bound: TokenBound, pictures: int
+) -> bool | None:
     window, images = card.context_window, len(request.images)
     if window is None or _is_replaced(request):
         return None
@@ -273,7 +302,7 @@ def _fits(request: Request, card: ModelCard, text: TextTokens, bound: TokenBound
         return None
     # The bound stops at the window, so that only what lies below says something.
     surely = bound.prompt is not None and bound.prompt <= min(room, window - 1)
-    likely = text.count * (1 + text.error) + images * (most or 0) <= room
+    likely = text.count * (1 + text.error) + pictures * (most or 0) <= room
     return True if surely or likely else None
 
 

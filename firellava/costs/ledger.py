@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from itertools import islice
@@ -21,6 +22,8 @@ from firellava.costs.ledger_export import as_rows, write_csv, write_json_lines
 from firellava.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from firellava.costs.ledger_export import Destination
     from firellava.hooks import CallDetails
 
@@ -142,33 +145,30 @@ class Ledger:
         self._arrived: deque[CallDetails] = deque()
         self._kept: deque[CallDetails] = deque(maxlen=_checked_keep(keep))
         self._sums: dict[tuple[str, str, tuple[str, ...]], Totals] = {}
-        self._adding_up = False
+        self._busy = False
 
     def __call__(self, details: CallDetails, /) -> None:
         """Record a call."""
         self._arrived.append(details)
         with _lock:
-            self._add_up()
+            self._take_in()
 
     @property
     def entries(self) -> tuple[CallDetails, ...]:
         """The calls in the order in which they ended, as many of the newest as are kept."""
-        with _lock:
-            self._add_up()
+        with self._still():
             return tuple(self._kept)
 
     @property
     def forgotten(self) -> int:
         """How many calls are in the totals and no longer among the entries."""
-        with _lock:
-            self._add_up()
+        with self._still():
             return self._total().calls - len(self._kept)
 
     @property
     def totals(self) -> Totals:
         """What all calls come to."""
-        with _lock:
-            self._add_up()
+        with self._still():
             return self._total()
 
     def by(self, what: _GROUPINGS) -> dict[str, Totals]:
@@ -181,8 +181,7 @@ class Ledger:
         """
         if what not in get_args(_GROUPINGS):
             raise ConfigurationError('Totals can be had by "model", "backend" or "tag".')
-        with _lock:
-            self._add_up()
+        with self._still():
             sums = tuple(self._sums.items())
         found: dict[str, Totals] = {}
         for (model, backend, tags), total in sums:
@@ -222,8 +221,7 @@ class Ledger:
 
     def _repr_html_(self) -> str:
         """The ledger as notebooks show it."""
-        with _lock:
-            self._add_up()
+        with self._still():
             newest = tuple(islice(reversed(self._kept), 5))
         groups = {"model": self.by("model"), "backend": self.by("backend"), "tag": self.by("tag")}
         told = {heading: group for heading, group in groups.items() if set(group) - {""}}
@@ -236,22 +234,22 @@ class Ledger:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        with _lock:
-            self._add_up()
-            return {**vars(self), "_arrived": deque(), "_kept": self._kept.copy(), "_sums": dict(self._sums)}
+        with self._still():
+            known = {"_kept": self._kept.copy(), "_sums": self._sums.copy()}
+        return {**known, "_arrived": deque(), "_busy": False}
 
     def _total(self) -> Totals:
         return sum(self._sums.values(), start=Totals())
 
-    def _add_up(self) -> None:
-        """Take in what has arrived; the lock is held.
+    def _take_in(self) -> None:
+        """Enter what has arrived; the lock is held.
 
         The garbage collector may end an abandoned answer at any moment, here as well, and so record a call
-        in the midst of recording one. That call waits in `_arrived`, and the loop it interrupted takes it in.
+        in the midst of recording one. That call waits in `_arrived`, and the loop it interrupted enters it.
         """
-        if self._adding_up:
+        if self._busy:
             return
-        self._adding_up = True
+        self._busy = True
         try:
             while self._arrived:
                 call = self._arrived.popleft()
@@ -259,7 +257,18 @@ class Ledger:
                 key = (call.model, call.backend, call.tags)
                 self._sums[key] = self._sums.get(key, _NOTHING).including(call)
         finally:
-            self._adding_up = False
+            self._busy = False
+
+    @contextmanager
+    def _still(self) -> Iterator[None]:
+        """Everything that has arrived is entered, and nothing changes until the block ends."""
+        with _lock:
+            self._take_in()
+            busy, self._busy = self._busy, True
+            try:
+                yield
+            finally:
+                self._busy = busy
 
 
 def _checked_keep(keep: object) -> int | None:
@@ -270,7 +279,7 @@ def _checked_keep(keep: object) -> int | None:
 
 _NOTHING = Totals()
 # One for all ledgers, held for microseconds: a fork waits until nobody is half-way through an entry. The
-# thread that has it can take it again, which the garbage collector may ask for (see `Ledger._add_up`).
+# thread that has it can take it again, which the garbage collector may ask for (see `Ledger._take_in`).
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

@@ -6,8 +6,9 @@ allowed (`addresses`), and one of these very addresses is dialled, while the Hos
 keep the name. A redirect starts all of it anew. Nothing but the URL is sent: no key, cookie or password, and
 no proxy of the environment is asked. One clock runs over everything, and the size is counted after unpacking.
 
-There is one implementation, asynchronous because a time limit then covers every step; `fetch_image` runs it
-on a thread of its own. Connections are not kept: each belongs to the address that was judged for it.
+There is one implementation, asynchronous because a time limit then covers every step; `fetch_image` and
+`fetch_images` run it on a thread of its own. Connections are not kept: each belongs to the address that was
+judged for it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -32,13 +34,21 @@ from firellava.version import __version__
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     import httpx
 
     from firellava.images.addresses import Address
 
-__all__ = ["FetchPolicy", "Network", "afetch_image", "fetch_image"]
+__all__ = [
+    "FetchPolicy",
+    "FetchedImage",
+    "Network",
+    "afetch_image",
+    "afetch_images",
+    "fetch_image",
+    "fetch_images",
+]
 
 _T = TypeVar("_T")
 
@@ -63,6 +73,19 @@ class Network:
     look_up: Callable[[str, int], Iterable[str]] = _look_up
     dial: httpcore.AsyncNetworkBackend = field(default_factory=httpcore.AnyIOBackend)
     tls_context: Callable[[], ssl.SSLContext] = tls_context
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedImage:
+    """An image that was downloaded.
+
+    Attributes:
+        source: its bytes, under the name of its URL.
+        seconds: how long its download took.
+    """
+
+    source: ImageSource
+    seconds: float
 
 
 _DEFAULT_POLICY: Final = FetchPolicy()
@@ -121,6 +144,51 @@ async def afetch_image(
         raise ImageDownloadFailed(
             f"{name}: the connection broke before the image was whole, or its server does not speak HTTP."
         ) from None
+
+
+def fetch_images(
+    urls: Collection[str],
+    policy: FetchPolicy = _DEFAULT_POLICY,
+    *,
+    seconds: float | None = None,
+    network: Network = _INTERNET,
+) -> dict[str, FetchedImage]:
+    """Download several images at once, by URL: all of them, or none.
+
+    The arguments are those of `fetch_image`. The text of every URL is judged before any of them is asked.
+
+    Raises:
+        ImageError: as for `fetch_image`, for the first that fails; the others are given up.
+    """
+    return _on_thread(
+        lambda: asyncio.run(afetch_images(urls, policy, seconds=seconds, network=network))
+    ).result()
+
+
+async def afetch_images(
+    urls: Collection[str],
+    policy: FetchPolicy = _DEFAULT_POLICY,
+    *,
+    seconds: float | None = None,
+    network: Network = _INTERNET,
+) -> dict[str, FetchedImage]:
+    """The asynchronous twin of `fetch_images`."""
+
+    async def fetch(url: str) -> FetchedImage:
+        began = time.monotonic()
+        source = await afetch_image(url, policy, seconds=seconds, network=network)
+        return FetchedImage(source, time.monotonic() - began)
+
+    for url in urls:
+        check_url(url, policy)
+    try:
+        async with asyncio.TaskGroup() as group:
+            downloads = {url: group.create_task(fetch(url)) for url in urls}
+    except ExceptionGroup as failures:
+        first = failures.exceptions[0]
+    else:
+        return {url: download.result() for url, download in downloads.items()}
+    raise first
 
 
 async def _download(url: httpx.URL, policy: FetchPolicy, network: Network, limit: float) -> bytes:

@@ -6,8 +6,9 @@ What the text cannot tell, where the name leads, is judged in `addresses` when i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Collection  # noqa: TC003 - pydantic reads it where a policy is a setting
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import httpx
 
@@ -33,17 +34,18 @@ class FetchPolicy:
         max_bytes: of one image, after unpacking.
         max_redirects: how often a server may point elsewhere.
         allowed_hosts: host names as URLs have them (ASCII, lower case), redirects included; None allows any.
+            Any collection of them is accepted and kept as a frozenset.
         allow_http: also without encryption, where anyone on the way can put in another image.
         allow_private: also from this machine and private networks. Only where no URL comes from others.
 
     Raises:
-        ConfigurationError: a number out of range, or one host in the place of several.
+        ConfigurationError: a number out of range, one host in the place of several, or a flag that is none.
     """
 
     seconds: float = 10.0
     max_bytes: int = 20_000_000
     max_redirects: int = 5
-    allowed_hosts: frozenset[str] | None = None
+    allowed_hosts: Collection[str] | None = None
     allow_http: bool = False
     allow_private: bool = False
 
@@ -54,8 +56,21 @@ class FetchPolicy:
             raise ConfigurationError(f"FetchPolicy: max_bytes must be from 1 to {MAX_BYTES:,}.")
         if self.max_redirects < 0:
             raise ConfigurationError("FetchPolicy: max_redirects must not be negative.")
-        if isinstance(self.allowed_hosts, str):
-            raise ConfigurationError("FetchPolicy: allowed_hosts is a set of names, such as {'example.com'}.")
+        if (hosts := self.allowed_hosts) is not None:
+            if isinstance(hosts, str) or not all(isinstance(host, str) for host in hosts):
+                raise ConfigurationError(
+                    "FetchPolicy: allowed_hosts is a set of names, such as {'example.com'}."
+                )
+            object.__setattr__(self, "allowed_hosts", frozenset(hosts))
+        for name in ("allow_http", "allow_private"):
+            # Any text would count as yes.
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"FetchPolicy: {name} is True or False.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field as a plain JSON value; ``FetchPolicy(**values)`` makes the same policy of them."""
+        hosts = None if self.allowed_hosts is None else sorted(self.allowed_hosts)
+        return asdict(self) | {"allowed_hosts": hosts}
 
 
 def check_url(url: str | httpx.URL, policy: FetchPolicy) -> httpx.URL:

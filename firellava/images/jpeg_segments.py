@@ -29,6 +29,8 @@ _EXIF: Final = b"Exif\x00\x00"
 _PROFILE: Final = b"ICC_PROFILE\x00"
 _JFIF: Final = b"JFIF\x00"
 _JFIF_LENGTH: Final = 14
+_ADOBE: Final = b"Adobe"
+_ADOBE_LENGTH: Final = 12
 _MOST_SEGMENTS: Final = 5_000
 _FILL: Final = re.compile(rb"\xff+(?=\xff)")
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -87,10 +89,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
         if segment.marker == _APP1 and content.startswith(_EXIF) and exif is None:
             exif = content[len(_EXIF) :]
         cleaned = _without_metadata(data, segment, keep_profile=True)
-        if cleaned is None:
-            metadata = True
-        else:
-            kept.append(cleaned)
+        kept.append(cleaned)
+        metadata = metadata or len(cleaned) < segment.end - segment.start
     return None
 
 
@@ -102,9 +102,7 @@ def cut_jpeg_metadata(data: bytes) -> bytes | None:
     """
     kept: list[bytes] = []
     for segment in _segments(data):
-        cleaned = _without_metadata(data, segment, keep_profile=False)
-        if cleaned is not None:
-            kept.append(cleaned)
+        kept.append(_without_metadata(data, segment, keep_profile=False))
         if segment.marker == _START_OF_SCAN:
             kept.append(data[segment.end : _scan_end(data, segment)])
         if segment.marker == _END_OF_IMAGE:
@@ -112,21 +110,21 @@ def cut_jpeg_metadata(data: bytes) -> bytes | None:
     return None
 
 
-def _without_metadata(data: bytes, segment: _Segment, *, keep_profile: bool) -> bytes | None:
-    """The segment as it may stay, or None where it is metadata."""
-    content = data[segment.content : segment.content + _JFIF_LENGTH]
-    if segment.marker == _APP0 and content.startswith(_JFIF) and len(content) == _JFIF_LENGTH:
+def _without_metadata(data: bytes, segment: _Segment, *, keep_profile: bool) -> bytes:
+    """The segment as it may stay; nothing where it is metadata."""
+    if not (segment.marker == _COMMENT or _APP0 <= segment.marker <= _APP15):
+        return data[segment.start : segment.end]
+    content = data[segment.content : segment.end]
+    if segment.marker == _APP0 and content.startswith(_JFIF) and len(content) >= _JFIF_LENGTH:
         # The last two bytes state the size of a thumbnail, which is left out: it may show the picture
         # before it was edited.
         return b"\xff\xe0\x00\x10" + content[:12] + b"\x00\x00"
-    is_application = _APP0 <= segment.marker <= _APP15
-    # APP14 tells the decoder how colours are coded.
-    is_needed = segment.marker == _APP14 or (
-        keep_profile and segment.marker == _APP2 and content.startswith(_PROFILE)
-    )
-    if segment.marker == _COMMENT or (is_application and not is_needed):
-        return None
-    return data[segment.start : segment.end]
+    if segment.marker == _APP14 and content.startswith(_ADOBE) and len(content) >= _ADOBE_LENGTH:
+        # It tells the decoder how colours are coded. Some programs write more behind that.
+        return b"\xff\xee\x00\x0e" + content[:_ADOBE_LENGTH]
+    if keep_profile and segment.marker == _APP2 and content.startswith(_PROFILE):
+        return data[segment.start : segment.end]
+    return b""
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, SupportsFloat
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from firellava.errors import InvalidRequest
 from firellava.images.decode import open_image
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
 
-    from firellava.images.decode import OpenedImage
+    from firellava.images.opened import OpenedImage
     from firellava.images.source import ImageSource
 
 __all__ = ["describe_metadata"]
@@ -87,11 +87,7 @@ class _Directories:
 
 def _read_directories(opened: OpenedImage) -> _Directories:
     try:
-        if opened.exif is None:
-            exif = opened.image.getexif()
-        else:
-            exif = Image.Exif()
-            exif.load(opened.exif)
+        exif = opened.read_exif()
         return _Directories(exif, exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo))
     except Exception:  # noqa: BLE001 - Pillow raises anything on damaged EXIF, which then says nothing
         return _Directories({}, {}, {})

@@ -12,24 +12,31 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image
 
+from firellava.images.as_given import encode_as_given
 from firellava.images.cache import BoundedCache
 from firellava.images.colour import on_background
 from firellava.images.decode import bounded_size, filling_size, open_image
+from firellava.images.display import as_html
 from firellava.images.encode import JPEG_QUALITY, encode
+from firellava.images.legibility import unreadable_lines
 from firellava.images.source import ImageSource
 from firellava.models import DEFAULT_MODEL, model_card
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
+    from decimal import Decimal
 
-    from firellava.images.decode import OpenedImage
+    from firellava.images.opened import OpenedImage
     from firellava.images.source import ImageInput
     from firellava.models import Fit, ImageFormat, ImageTarget, ModelCard
 
 __all__ = ["PreparedImage", "describe_changes", "describe_cleaning", "prepare_image", "prepare_uncached"]
 
 _CACHE_BYTES: Final = 64_000_000
+
+# A picture made less than this much smaller loses no text that anybody would read on it.
+_NOTABLY: Final = 2
 
 # The blocks of a JPEG in which picture and padding meet cost the picture 0.1 to 0.25 dB; this pays them back.
 _PADDED_JPEG_QUALITY: Final = JPEG_QUALITY + 1
@@ -45,9 +52,14 @@ class PreparedImage:
         width: pixels.
         height: pixels.
         sha256: of the original, in hexadecimal.
-        original_format: the original's format, or ``pixels`` for a Pillow image.
-        original_size: width and height of the original once it stands upright.
+        original_format: the original's format, or ``pixels`` for a Pillow image or an array.
+        original_size: width and height of the original, or of the part of it that is meant, once it stands
+            upright. A page of a PDF counts as scanned at 200 dots per inch.
         adjustments: what was done to it, in order, one phrase each.
+        unreadable_lines: how far apart, in pixels, lines of text stand that became too small to read; None
+            where none were found.
+        tokens: what the model counts for it, or None where no rule is published.
+        cost_usd: their price, or None where nobody published one.
         data_url_json: the data URL as JSON text, quotes included, ready to be copied into a request.
     """
 
@@ -59,6 +71,9 @@ class PreparedImage:
     original_format: str
     original_size: tuple[int, int]
     adjustments: tuple[str, ...] = ()
+    unreadable_lines: float | None = None
+    tokens: int | None = None
+    cost_usd: Decimal | None = None
     data_url_json: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +91,17 @@ class PreparedImage:
         """Bytes the image adds to a request."""
         return len(self.data_url_json)
 
+    @property
+    def note_on_text(self) -> str | None:
+        """That the text on it cannot be read, or None where nothing says so."""
+        if self.unreadable_lines is None:
+            return None
+        return f"lines of text are about {self.unreadable_lines:.0f} pixels apart, too small to read"
+
+    def _repr_html_(self) -> str:
+        """The picture as a notebook shows it: what the model will see, and how it came to be."""
+        return as_html(self)
+
 
 _prepared: Final[BoundedCache[PreparedImage]] = BoundedCache(
     _CACHE_BYTES, lambda image: len(image.data) + image.bytes_on_wire
@@ -91,13 +117,15 @@ def prepare_image(
 ) -> PreparedImage:
     """The picture a model will see.
 
-    Formats are told by content: JPEG (MPO too), PNG, GIF, BMP, TIFF, PPM, WebP; of several frames or pages
-    the first. Under ``letterbox`` the picture fills the model's square, scaled up where it is smaller, and
-    the rest is background, so that padding and cropping servers see the same; under ``contain`` it is scaled
-    down to the card's side and never up.
+    Formats are told by content: JPEG (MPO too), PNG, GIF, BMP, TIFF, PPM, WebP, AVIF where Pillow has it,
+    HEIF with the extra ``heic`` and PDF with the extra ``pdf``; of several frames the first, of several pages
+    the one the source names. Under ``letterbox`` the picture fills the model's square, scaled up where it is
+    smaller, and the rest is background, so that padding and cropping servers see the same; under ``contain``
+    it is scaled down to the card's side and never up; under ``none`` it keeps its pixels. Under ``tiles`` this
+    is the picture of the whole, to which `VisionClient.preview` adds the parts.
 
     Args:
-        source: a path, bytes, a binary file, a Pillow image, a data URL or an `ImageSource`.
+        source: a path, bytes, a binary file, a Pillow image, an array, a data URL or an `ImageSource`.
         card: the model, by name or card.
         fit: how to make it fit, instead of the card's way.
         image_roots: folders a file must lie in; None allows any folder.
@@ -108,15 +136,17 @@ def prepare_image(
         ImageTooLarge: more bytes or pixels than are safe to decode.
         ForbiddenPath: outside `image_roots`.
         InvalidRequest: the card accepts neither JPEG nor PNG.
+        MissingExtra: HEIF or PDF, and what opens it is not installed.
     """
     loaded = ImageSource.of(source).load(image_roots)
     rules = model_card(card)
-    target = rules.image_target if fit is None else rules.image_target.model_copy(update={"fit": fit})
-    formats = rules.image_limits.formats
+    target, formats = rules.image_target.of_each(fit), rules.image_limits.formats
+    tokens, cost = rules.tokens_per_image, rules.cost_per_image
     if loaded.sha256 is None:
-        return prepare_uncached(loaded, target, formats)
+        return prepare_uncached(loaded, target, formats, tokens, cost)
     return _prepared.get(
-        (loaded.kind, loaded.sha256, target, formats), lambda: prepare_uncached(loaded, target, formats)
+        (loaded.kind, loaded.sha256, target, formats, tokens, cost),
+        lambda: prepare_uncached(loaded, target, formats, tokens, cost),
     )
 
 
@@ -131,13 +161,16 @@ def describe_changes(
         padded_to: the size after padding, or None where there was none.
     """
     changes = []
-    if opened.several:
+    if opened.page > 1:
+        changes.append(f"page {opened.page} taken")
+    elif opened.several:
         changes.append("first of several frames or pages taken")
+    if opened.region is not None:
+        changes.append(f"a part of {_by(opened.size)} cut out of {_by(opened.whole)}")
     if opened.is_turned:
         changes.append("turned upright")
-    steps = []
-    if size != opened.size:
-        steps.append(f"scaled from {_by(opened.size)} to {_by(size)}")
+    scaling = opened.describe_scaling(size)
+    steps = [] if scaling is None else [scaling]
     if padded_to is not None:
         steps.append(f"padded to {_by(padded_to)}")
     if steps:
@@ -156,28 +189,54 @@ def describe_cleaning(opened: OpenedImage, image_format: ImageFormat) -> list[st
 
 
 def prepare_uncached(
-    source: ImageSource, target: ImageTarget, formats: tuple[ImageFormat, ...]
+    source: ImageSource,
+    target: ImageTarget,
+    formats: tuple[ImageFormat, ...],
+    tokens: int | None = None,
+    cost_usd: Decimal | None = None,
 ) -> PreparedImage:
     """The picture for a target, made anew. `source` is loaded; errors are those of `prepare_image`."""
     opened = open_image(source)
     original_size = opened.size
-    is_letterbox = target.fit == "letterbox"
-    fitted = (filling_size if is_letterbox else bounded_size)(original_size, target.side)
-    pixels = on_background(opened.decode(fitted), target.background)
-    picture = _pad(pixels, target) if is_letterbox else pixels
-    is_padded = picture.size != fitted
-    changes = describe_changes(opened, fitted, picture.size if is_padded else None)
-    data, image_format = encode(picture, formats, _PADDED_JPEG_QUALITY if is_padded else JPEG_QUALITY)
+    lines: float | None = None
+    if target.fit == "none":
+        size = fitted = original_size
+        data, image_format = _as_given(opened, source.data, target, formats)
+    else:
+        is_letterbox = target.fit == "letterbox"
+        fitted = (filling_size if is_letterbox else bounded_size)(original_size, target.side)
+        pixels = on_background(opened.decode(fitted), target.background)
+        if max(original_size) > _NOTABLY * max(fitted):
+            lines = unreadable_lines(pixels)
+        picture = _pad(pixels, target) if is_letterbox else pixels
+        size = picture.size
+        data, image_format = encode(
+            picture, formats, JPEG_QUALITY if size == fitted else _PADDED_JPEG_QUALITY
+        )
+    changes = describe_changes(opened, fitted, None if size == fitted else size)
     return PreparedImage(
         data=data,
         format=image_format,
-        width=picture.width,
-        height=picture.height,
+        width=size[0],
+        height=size[1],
         sha256=source.sha256 or "",
         original_format=opened.format,
         original_size=original_size,
         adjustments=(*changes, *describe_cleaning(opened, image_format)),
+        unreadable_lines=lines,
+        tokens=tokens,
+        cost_usd=cost_usd,
     )
+
+
+def _as_given(
+    opened: OpenedImage, original: bytes | None, target: ImageTarget, formats: tuple[ImageFormat, ...]
+) -> tuple[bytes, ImageFormat]:
+    data, image_format = encode_as_given(opened, opened.size, original)
+    if image_format in formats:
+        return data, image_format
+    pixels = open_image(ImageSource.from_bytes(data)).decode()
+    return encode(on_background(pixels, target.background), formats)
 
 
 def _pad(picture: Image.Image, target: ImageTarget) -> Image.Image:

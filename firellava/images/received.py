@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-from firellava.errors import ImageDownloadFailed, ImageTooLarge
+from firellava.errors import ImageDownloadFailed, ImageTooLarge, UnsupportedFormat
 from firellava.images.formats import detect_format, refuse_format
 
 __all__ = ["ReceivedImage"]
@@ -89,6 +89,12 @@ class ReceivedImage:
         if self._is_image:
             return
         head = bytes(self._data[:_HEAD])
-        if detect_format(head) is None:
+        image_format = detect_format(head)
+        if image_format is None:
             raise refuse_format(head, self._name)
+        if image_format == "PDF":
+            raise UnsupportedFormat(
+                f"{self._name} is a PDF document, and only pictures are downloaded: download it yourself and "
+                "give its pages, ImageSource.pages(…)."
+            )
         self._is_image = True

@@ -1,40 +1,43 @@
 """Where an image comes from, as one value that travels through requests.
 
 An `ImageSource` is made from whatever a developer has: a path, bytes, base64, a data URL, an http URL, a
-Pillow image. It holds no decoded pixels unless it was given some, decides nothing about formats, and shows
-in its repr only what may be logged.
+Pillow image, an array. It names one page of a document and may name a part of the picture. It holds no
+decoded pixels unless it was given some, decides nothing about formats, and shows in its repr only what may be
+logged.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import io
+import operator
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from PIL import Image
 
-from firellava.errors import UnreadableImage
-from firellava.images.exif import TURNS
+from firellava.errors import InvalidRequest, UnreadableImage
+from firellava.images.arrays import PixelArray, image_of_array
 from firellava.images.files import quote_path, read_image_file
-from firellava.images.limits import MAX_BYTES, check_byte_count, check_pixel_count
+from firellava.images.limits import MAX_BYTES, check_byte_count
+from firellava.images.opened import missing_page
+from firellava.images.pages import count_pages
+from firellava.images.pixels import hash_pixels, upright_copy
+from firellava.images.regions import check_region, region_within
+from firellava.images.urls import check_web_url, decode_base64, decode_data_url, public_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from firellava.images.regions import Region
 
 __all__ = ["ImageInput", "ImageSource"]
 
 _Kind: TypeAlias = Literal["path", "bytes", "url", "pixels"]
 
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-_DATA_URL: Final = re.compile(r"data:([^,]*),", re.IGNORECASE)
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x20\x7f]")
-_ORIENTATION: Final = 0x0112
 _UNNAMED: Final = "The image data"
 
 
@@ -47,11 +50,16 @@ class ImageSource:
     Attributes:
         kind: ``path`` (a file, not read yet), ``bytes`` (an encoded image), ``url`` or ``pixels``.
         name: what messages call the image: its path, its URL without the query, or "The image data".
+        page: which page of a PDF or TIFF file is meant. Pages count from 1, as in every viewer.
+        region: the part of the upright picture that is meant, as fractions (left, top, right, bottom), or
+            None for the whole; see `cropped`.
     """
 
     kind: _Kind
     name: str
     _value: str | bytes | Image.Image
+    page: int = 1
+    region: Region | None = None
     _digest: list[str] = field(default_factory=list)
 
     @classmethod
@@ -67,20 +75,57 @@ class ImageSource:
         """
         if isinstance(value, ImageSource):
             return value
-        if isinstance(value, str) and _URL.match(value):
-            return cls.from_data_url(value) if value[:5].lower() == "data:" else cls.from_url(value)
         if isinstance(value, (str, os.PathLike)):
-            return cls.from_path(value)
+            return cls._from_text(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
             return cls.from_bytes(value)
         if isinstance(value, Image.Image):
             return cls.from_pil(value)
+        if isinstance(value, PixelArray):
+            return cls.from_array(value)
         if hasattr(value, "read"):
             return cls._from_file(value)
         raise UnreadableImage(
             f"A value of type {type(value).__name__} is no image: give a path, bytes, a file opened in "
-            "binary mode, a Pillow image, an http(s) URL or a data URL."
+            "binary mode, a Pillow image, an array, an http(s) URL or a data URL."
         )
+
+    @classmethod
+    def pages(
+        cls,
+        value: ImageInput,
+        pages: Iterable[int] | None = None,
+        *,
+        image_roots: Iterable[str | os.PathLike[str]] | None = None,
+    ) -> tuple[ImageSource, ...]:
+        """The pages of a PDF or TIFF file, an image each; of anything else the one picture it is.
+
+        A file is read now, to count its pages, and its bytes are shared by all of them. A page of a PDF is
+        drawn only when it is prepared, with the pixels its model wants. The frames of an animation are no
+        pages, and a Pillow image counts as the frame it stands at.
+
+        Args:
+            value: as for `of`, but no URL: nothing is downloaded here.
+            pages: numbers of the pages wanted, in the order wanted, counted from 1: ``[1, 3]`` or
+                ``range(1, 5)``. None takes all.
+            image_roots: folders a file must lie in; None allows any folder.
+
+        Raises:
+            InvalidRequest: one of `pages` is no number.
+            UnreadableImage: there is no such page, it is damaged or protected by a password, or a URL.
+            UnsupportedFormat: no image, or none of a format that is opened.
+            ImageTooLarge: more bytes or pages than are read.
+            ForbiddenPath: the file is outside `image_roots`.
+            MissingExtra: a PDF, and what draws it is not installed.
+        """
+        loaded = cls.of(value).load(image_roots)
+        _refuse_url(loaded, "has its pages counted")
+        count = 1 if loaded.data is None else count_pages(loaded.data, loaded.name)
+        wanted = [loaded.on_page(page) for page in (range(1, count + 1) if pages is None else pages)]
+        for source in wanted:
+            if source.page > count:
+                raise missing_page(source.name, source.page, count)
+        return tuple(wanted)
 
     @classmethod
     def from_path(cls, path: str | os.PathLike[str]) -> ImageSource:
@@ -106,7 +151,7 @@ class ImageSource:
             UnreadableImage: it is not base64.
             ImageTooLarge: too many bytes.
         """
-        return cls.from_bytes(_decode_base64(text))
+        return cls.from_bytes(decode_base64(text))
 
     @classmethod
     def from_data_url(cls, text: str) -> ImageSource:
@@ -116,16 +161,7 @@ class ImageSource:
             UnreadableImage: it is no data URL, or its content is damaged.
             ImageTooLarge: too many bytes.
         """
-        header = _DATA_URL.match(text)
-        if header is None:
-            raise UnreadableImage("This is no data URL: one looks like data:image/png;base64,iVBORw0KGgo…")
-        content = text[header.end() :]
-        if not header[1].lower().endswith(";base64"):
-            check_byte_count(len(content) // 3, "The data URL")
-            return cls.from_bytes(unquote_to_bytes(content))
-        if "%" in content:
-            content = unquote_to_bytes(content).decode("latin-1")
-        return cls.from_base64(content)
+        return cls.from_bytes(decode_data_url(text))
 
     @classmethod
     def from_url(cls, text: str) -> ImageSource:
@@ -134,26 +170,8 @@ class ImageSource:
         Raises:
             UnreadableImage: no http or https URL, or one with a user name or password in it.
         """
-        url = text.strip()
-        try:
-            parts = urlsplit(url)
-            has_credentials = parts.username is not None or parts.password is not None
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise UnreadableImage("The image URL is malformed.") from None
-        if parts.scheme not in ("http", "https"):
-            raise UnreadableImage(
-                f"An image URL starts with http:// or https://, not {parts.scheme[:20]!r}. "
-                "For a file use ImageSource.from_path, for a data URL ImageSource.from_data_url."
-            )
-        if not host or _UNPRINTABLE.search(url):
-            raise UnreadableImage("The image URL is malformed: it has no host, or blanks inside.")
-        if has_credentials:
-            raise UnreadableImage(
-                f"The image URL for {host!r} has a user name or password in it, and would hand them to the "
-                "model's server. Download the image and give its bytes."
-            )
-        return cls("url", _public_url(url), url)
+        url = check_web_url(text)
+        return cls("url", public_url(url), url)
 
     @classmethod
     def from_pil(cls, image: Image.Image) -> ImageSource:
@@ -163,20 +181,20 @@ class ImageSource:
             UnreadableImage: it was opened from a file that does not decode.
             ImageTooLarge: more pixels than are decoded.
         """
-        check_pixel_count(image.size, _UNNAMED)
-        try:
-            orientation = image.getexif().get(_ORIENTATION, 1)
-        except Exception:  # noqa: BLE001 - Pillow raises anything on damaged EXIF, and the pixels are fine
-            orientation = 1
-        turn = TURNS.get(orientation)
-        try:
-            pixels = image.copy() if turn is None else image.transpose(turn)
-        except Exception as error:
-            raise UnreadableImage(
-                "The Pillow image does not decode: its file is damaged or closed."
-            ) from error
-        pixels.info = {key: pixels.info[key] for key in ("icc_profile", "transparency") if key in pixels.info}
-        return cls("pixels", _UNNAMED, pixels)
+        return cls("pixels", _UNNAMED, upright_copy(image, _UNNAMED))
+
+    @classmethod
+    def from_array(cls, array: PixelArray) -> ImageSource:
+        """Pixels in a NumPy array: height x width, or height x width x 1, 2, 3 or 4 channels, red first.
+
+        Numbers are ``bool``, ``uint8``, ``uint16`` (0 to 65535), ``float32`` or ``float64`` (0 to 1, or 0 to
+        255 where any is greater than 2). Later changes to `array` are not seen.
+
+        Raises:
+            UnreadableImage: a shape or type of numbers that is no picture; the message says which.
+            ImageTooLarge: more pixels than are decoded.
+        """
+        return cls("pixels", _UNNAMED, image_of_array(array))
 
     @property
     def is_url(self) -> bool:
@@ -202,13 +220,64 @@ class ImageSource:
     def sha256(self) -> str | None:
         """SHA-256 of the encoded image, or of mode, size and pixels, in hexadecimal.
 
-        None for a file that was not read yet and for a URL.
+        For a later page or a part, the hash of that together with page and region. None for a file that was
+        not read yet and for a URL.
         """
         if isinstance(self._value, str):
             return None
         if not self._digest:  # computed at most once in one thread, and alike in all
-            self._digest.append(_digest(self._value))
-        return self._digest[0]
+            if isinstance(self._value, bytes):
+                self._digest.append(hashlib.sha256(self._value).hexdigest())
+            else:
+                self._digest.append(hash_pixels(self._value))
+        whole = self._digest[0]
+        if self.page == 1 and self.region is None:
+            return whole
+        return hashlib.sha256(f"{whole} {self.page} {self.region}".encode()).hexdigest()
+
+    def on_page(self, page: int) -> ImageSource:
+        """The same file at another page. Whether there is one shows when the image is opened.
+
+        Args:
+            page: counted from 1.
+
+        Raises:
+            InvalidRequest: no whole number from 1.
+            UnreadableImage: the image is on the web, where a page cannot be asked for.
+        """
+        try:
+            number = operator.index(page)
+        except TypeError:
+            number = 0
+        if number < 1:
+            raise InvalidRequest(f"There is no page {page!r}: pages are whole numbers and count from 1.")
+        if number == self.page:
+            return self
+        _refuse_url(self, "has a page chosen")
+        return replace(self, page=number)
+
+    def cropped(self, left: float, top: float, right: float, bottom: float) -> ImageSource:
+        """A part of the picture as an image of its own. Nothing is read or decoded yet.
+
+        Fractions hold whatever size the picture is decoded at: a part of a PDF page is drawn as sharp as its
+        model can see, and not cut out of a small picture of the page.
+
+        Args:
+            left: fraction of the width of the upright picture, 0 to 1. A part of a part is meant as a
+                fraction of that part.
+            top: fraction of its height.
+            right: like `left`, and greater.
+            bottom: like `top`, and greater.
+
+        Raises:
+            InvalidRequest: these are no such fractions.
+            UnreadableImage: the image is on the web, where a part cannot be asked for.
+        """
+        region = check_region(left, top, right, bottom)
+        if region is None:
+            return self
+        _refuse_url(self, "is cut")
+        return replace(self, region=region_within(self.region, region))
 
     def load(self, image_roots: Iterable[str | os.PathLike[str]] | None = None) -> ImageSource:
         """This image with its bytes in memory: a file is read, anything else is returned as it is.
@@ -222,8 +291,15 @@ class ImageSource:
             ImageTooLarge: more bytes than are read.
         """
         if self.kind == "path" and isinstance(self._value, str):
-            return self._from_encoded(read_image_file(self._value, image_roots), self.name)
+            loaded = self._from_encoded(read_image_file(self._value, image_roots), self.name)
+            return replace(loaded, page=self.page, region=self.region)
         return self
+
+    @classmethod
+    def _from_text(cls, text: str | os.PathLike[str]) -> ImageSource:
+        if isinstance(text, str) and _URL.match(text):
+            return cls.from_data_url(text) if text[:5].lower() == "data:" else cls.from_url(text)
+        return cls.from_path(text)
 
     @classmethod
     def _from_encoded(cls, data: bytes, name: str) -> ImageSource:
@@ -242,8 +318,9 @@ class ImageSource:
             raise UnreadableImage("The file gives text, not bytes: open it in binary mode, open(path, 'rb').")
         return cls._from_encoded(data, _UNNAMED)
 
-    def _identity(self) -> tuple[str, str | None]:
-        return self.kind, self._value if isinstance(self._value, str) else self.sha256
+    def _identity(self) -> tuple[object, ...]:
+        value = self._value if isinstance(self._value, str) else self.sha256
+        return self.kind, value, self.page, self.region
 
     def __eq__(self, other: object) -> bool:
         return self._identity() == other._identity() if isinstance(other, ImageSource) else NotImplemented
@@ -252,40 +329,41 @@ class ImageSource:
         return hash(self._identity())
 
     def __repr__(self) -> str:
-        if isinstance(self._value, str):
-            return f"ImageSource({self.kind} {self.name})"
-        name = "" if self.name == _UNNAMED else f"{self.name}, "
+        facts = []
         if isinstance(self._value, bytes):
-            size = f"{len(self._value):,} bytes"
-        else:
-            size = f"{self._value.mode} {self._value.width}x{self._value.height}"
-        return f"ImageSource({self.kind} {name}{size}, sha256 {(self.sha256 or '')[:12]})"
+            facts += [f"{len(self._value):,} bytes", f"sha256 {(self.sha256 or '')[:12]}"]
+        elif isinstance(self._value, Image.Image):
+            picture = self._value
+            facts += [
+                f"{picture.mode} {picture.width}x{picture.height}",
+                f"sha256 {(self.sha256 or '')[:12]}",
+            ]
+        if self.page > 1:
+            facts.append(f"page {self.page}")
+        if self.region is not None:
+            left, top, right, bottom = self.region
+            facts.append(f"part {left:.3g} to {right:.3g} across, {top:.3g} to {bottom:.3g} down")
+        name = [] if self.name == _UNNAMED else [self.name]
+        return f"ImageSource({self.kind} {', '.join(name + facts)})"
 
 
 ImageInput: TypeAlias = (
-    ImageSource | str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image
+    ImageSource
+    | str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | IO[bytes]
+    | Image.Image
+    | PixelArray
 )
 """What a developer may hand in as an image: see `ImageSource.of`."""
 
 
-def _decode_base64(text: str) -> bytes:
-    check_byte_count(len(text) * 3 // 4, "The base64 image")
-    compact = "".join(text.split())
-    try:
-        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise UnreadableImage("The image is not valid base64: it is damaged or cut short.") from None
-
-
-def _public_url(url: str) -> str:
-    """A URL without its query and fragment, which often hold a signature."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
-
-
-def _digest(value: bytes | Image.Image) -> str:
-    if isinstance(value, bytes):
-        return hashlib.sha256(value).hexdigest()
-    header = (value.mode, value.size, value.getpalette("RGBA") if value.mode in ("P", "PA") else None)
-    colours = (value.info.get("icc_profile"), value.info.get("transparency"))
-    return hashlib.sha256(repr((header, colours)).encode() + value.tobytes()).hexdigest()
+def _refuse_url(source: ImageSource, what: str) -> None:
+    """Raise for a URL, which the server would fetch and see whole."""
+    if source.is_url:
+        raise UnreadableImage(
+            f"{source.name} is a URL, and only an image that is here {what}: download it and give its bytes."
+        )

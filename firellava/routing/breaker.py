@@ -54,7 +54,9 @@ class Breaker:
         self._first_pause = first_pause
         self._longest_pause = longest_pause
         self._probe_expiry = probe_expiry
-        self._lock = threading.Lock()
+        # Re-entrant: the garbage collector may end an abandoned stream at any allocation, and that reports
+        # here.
+        self._lock = threading.RLock()
         self._era = 0
         self._failures = 0
         self._pause = first_pause

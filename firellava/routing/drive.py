@@ -173,4 +173,5 @@ def _broken(pulled: object, builder: ReplyBuilder, backend: Backend) -> StreamBr
         f"The reply of {backend.label} broke off after {len(text)} characters: {reason}", text
     )
     broken.backend = backend.label
+    broken.may_be_billed = not backend.is_free
     return broken

@@ -31,6 +31,7 @@ from firellava.errors import (
     ConnectionFailed,
     CostUnknown,
     DeadlineExceeded,
+    FireLLaVAError,
     LimitExceeded,
     MissingKey,
     NothingToAsk,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
 
     from firellava.backends.base import Backend
     from firellava.costs.accounts import Account
-    from firellava.errors import FireLLaVAError
     from firellava.routing.breaker import Breaker, Permit
     from firellava.routing.events import Action, Event
 
@@ -139,8 +139,13 @@ def route(
         FireLLaVAError: the one backend's own error, `AllBackendsFailed` when several were asked, or
             `DeadlineExceeded`; thrown out of the ``send`` that reported the last failure.
     """
-    call = _Call(backends, timing, now, jitter, breaker_of, accounts or QuestionAccounts())
-    return call.run(fallback_on)
+    accounts = accounts or QuestionAccounts()
+    call = _Call(backends, timing, now, jitter, breaker_of, accounts)
+    try:
+        yield from call.run(fallback_on)
+    except FireLLaVAError as error:
+        error.may_be_billed = accounts.may_be_billed
+        raise
 
 
 class _Call:
@@ -254,7 +259,7 @@ class _Call:
         account.opened(self._now)
         ended = yield Deliver(backend, tuple(self._attempts))
         if isinstance(ended, Ended):
-            account.ended(ended)
+            account.ended(ended.outcome, ended.at, ended.usage, ended.reply, ended.error)
             if permit is not None:
                 breaker.failed(permit, ended.at) if ended.outcome == "broken" else breaker.succeeded(permit)
         return None

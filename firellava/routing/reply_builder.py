@@ -108,6 +108,9 @@ class ReplyBuilder:
         if not chunk.last:
             return chunk
         self.complete = True
+        if chunk.images is not None and self.usage is not None:
+            self._images = chunk.images
+            self.usage = self._counted(self.usage)
         self.reply = self._reply(chunk)
         return replace(chunk, usage=self.usage, reply=self.reply)
 
@@ -122,9 +125,11 @@ class ReplyBuilder:
             model=self._model or self._backend.model_card.name,
             usage=self.usage,
             cost_usd=self._backend.cost(self.usage, self._request),
+            local=self._backend.is_local,
             degraded=self._backend.degraded,
             confidence=last.confidence,
+            evidence=last.evidence,
             attempts=self._attempts,
-            adjustments=last.adjustments,
+            adjustments=(*self._request.adjustments, *last.adjustments),
             request_id=last.request_id,
         )

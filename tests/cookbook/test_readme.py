@@ -27,7 +27,7 @@ def test_a_snippet_runs(snippet: str, api_server: ApiServer, monkeypatch: pytest
 
 
 def test_the_snippets_were_found() -> None:
-    assert len(SNIPPETS) == 4
+    assert len(SNIPPETS) == 5
 
 
 def test_relative_links_lead_somewhere() -> None:

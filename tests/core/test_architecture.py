@@ -30,19 +30,25 @@ MAY_IMPORT = {
     "firellava.telemetry": {"opentelemetry"},
     "firellava.wire": {"orjson"},
     "langchain_firellava": {"firellava", "langchain_core", "PIL", "pydantic", "httpx"},
+    "langchain_firellava.agent_bounds": {"firellava", "langchain", "langchain_core"},
+    "langchain_firellava.agent_spending": {"firellava", "langgraph"},
     "langchain_firellava.middleware": {"firellava", "langchain", "langchain_core", "langgraph"},
     "llama_index_firellava": {"firellava", "llama_index", "PIL", "pydantic", "httpx"},
 }
 
 PUBLIC = {
     "firellava": """
-        Attempt Backend Budget CallDetails CallHook Choice Estimate FireLLaVAError FireworksBackend ImagePart
-        ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader OpenAICompatibleBackend Parameters
-        PreparedImage Prices Reply ReplyChunk SeveralImagesWarning TextPart ToolCall TransformersBackend Usage
-        VisionClient __version__ discover_local estimate model_card prepare_image track_cost
+        Attempt Backend Budget CallDetails CallHook Choice Estimate FetchPolicy FireLLaVAError
+        FireworksBackend ImagePart ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader
+        OpenAICompatibleBackend Parameters PreparedImage Prices Reply ReplyChunk SeveralImagesWarning TextPart
+        ToolCall TransformersBackend Usage VisionClient __version__ discover_local estimate model_card
+        prepare_image track_cost
     """,
-    "langchain_firellava": "ChatFireLLaVA FireLLaVACompletions image_block",
-    "llama_index_firellava": "FireLLaVA",
+    "langchain_firellava": """
+        BudgetMiddleware ChatFireLLaVA FireLLaVACompletions FireLLaVACostHandler get_firellava_callback
+        image_block
+    """,
+    "llama_index_firellava": "FireLLaVA FireLLaVACostHandler chat_prompt_helper track_cost",
 }
 
 

@@ -312,6 +312,15 @@ class TestBadInputIsRefusedAndNothingIsSent:
             ({"fallback": "ollama"}, "fallback="),
             ({"backend": OfflineReader(), "model": "x"}, "already decides model"),
             ({"model": " "}, "empty"),
+            ({"fit": "square"}, "fit= takes one of 'letterbox', "),
+            ({"limits": "lax"}, "limits= takes one of 'strict', 'adjust', 'off', not 'lax'"),
+            ({"limits": None}, "limits= takes one of .*, not NoneType"),
+            ({"limits": ["off"]}, "limits= takes one of .*, not list"),
+            ({"image_urls": True}, "image_urls= takes one of 'pass', 'check', 'inline', not bool"),
+            ({"fetch_policy": "allow_http"}, "fetch_policy= takes a FetchPolicy"),
+            ({"fetch_policy": {"allowed_host": ["example.com"]}}, "fetch_policy= takes a FetchPolicy"),
+            ({"fetch_policy": {"seconds": "10"}}, "fetch_policy= takes a FetchPolicy"),
+            ({"fetch_policy": {"seconds": 0}}, "seconds must be more than 0"),
         ):
             with pytest.raises(ConfigurationError, match=told):
                 VisionClient(**settings)

@@ -33,7 +33,7 @@ def test_firellava_is_described_as_its_document_does() -> None:
     assert card.image_target.side == 336
     assert card.image_target.fit == "letterbox"
     limits = card.image_limits
-    assert (limits.count, limits.inline_bytes, limits.url_bytes, limits.url_seconds) == (
+    assert (limits.count, limits.request_bytes, limits.image_bytes, limits.url_seconds) == (
         30,
         10**7,
         5 * 10**6,

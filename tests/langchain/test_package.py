@@ -3,12 +3,6 @@
 import subprocess
 import sys
 
-import langchain_firellava
-
-
-def test_its_names_are_pinned() -> None:
-    assert langchain_firellava.__all__ == ["ChatFireLLaVA", "FireLLaVACompletions", "image_block"]
-
 
 def test_without_langchain_it_tells_what_to_install() -> None:
     code = """

@@ -4,6 +4,7 @@ import copy
 import inspect
 import json
 import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ import pytest
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import HumanMessage
 
-from firellava import FireworksBackend, OfflineReader, VisionClient, model_card
-from firellava.errors import ConfigurationError, MissingKey
-from langchain_firellava import ChatFireLLaVA, FireLLaVACompletions
+from firellava import FetchPolicy, FireworksBackend, OfflineReader, VisionClient, model_card
+from firellava.errors import ConfigurationError, ContextOverflow, LimitExceeded, MissingKey, UnsafeURL
+from langchain_firellava import ChatFireLLaVA, FireLLaVACompletions, image_block
 from langchain_firellava.settings import FireLLaVASettings
 from tests.api_server import FIRELLAVA_13B, QWEN_MAX, ApiServer
+from tests.api_server.plain_requests import encoded
 
 Make = Callable[..., ChatFireLLaVA]
 
 SECRET = "fw_secret_0123456789"
+CAREFUL = FetchPolicy(seconds=2, allowed_hosts={"b.example", "a.example"})
 
 
 def moved_elsewhere(llm: ChatFireLLaVA) -> ChatFireLLaVA:
@@ -156,6 +159,8 @@ class TestSerialisation:
                 model_kwargs={"min_p": 0.1},
             ),
             ChatFireLLaVA(backend=OfflineReader(), fallback="auto"),
+            ChatFireLLaVA(api_key=api_server.key, fetch_policy=CAREFUL, image_urls="check", keep_images=2),
+            FireLLaVACompletions(api_key=api_server.key, limits="strict", fetch_policy=FetchPolicy()),
             FireLLaVACompletions(backend=FireworksBackend(model="eyes"), card="firellava-13b"),
         ]
         for llm in llms:
@@ -166,8 +171,76 @@ class TestSerialisation:
                 secrets_map={"FIREWORKS_API_KEY": api_server.key},
             )
             assert dumpd(loaded) == dumpd(llm)
+            assert loaded.fetch_policy == llm.fetch_policy
             assert loaded._identifying_params == llm._identifying_params
 
     def test_of_messages_holds_no_client(self, llm: ChatFireLLaVA) -> None:
         llm.invoke([HumanMessage("Hello")])
-        assert set(dumpd(llm)["kwargs"]) == {"api_key", "base_url", "max_retries", "model", "timeout"}
+        assert set(dumpd(llm)["kwargs"]) == {
+            "api_key",
+            "base_url",
+            "image_urls",
+            "limits",
+            "max_retries",
+            "model",
+            "timeout",
+        }
+
+
+class TestImages:
+    def test_are_asked_for_within_the_policy_by_whoever_gets_the_model(
+        self, llm_for: Make, api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FIREWORKS_API_KEY", api_server.key)
+        llm = llm_for(api_key=None, image_urls="inline", fetch_policy=CAREFUL)
+        question = [HumanMessage([{"type": "image", "url": "https://c.example/cat.png"}])]
+        for asked in (llm, moved_elsewhere(llm), copy.deepcopy(llm), llm.model_copy(), loaded(llm)):
+            assert asked.fetch_policy == CAREFUL
+            with pytest.raises(UnsafeURL, match="allowed_hosts"):
+                asked.invoke(question)
+        assert api_server.requests == []
+
+    def test_are_limited_as_set(self, llm_for: Make, api_server: ApiServer) -> None:
+        images: list[str | dict[Any, Any]] = [image_block(encoded())] * 8
+        with pytest.raises(ContextOverflow, match="keep_images="):
+            llm_for().invoke([HumanMessage(images)])
+        card = model_card("firellava-13b")
+        narrow = card.image_limits.model_copy(update={"image_bytes": 10})
+        strict = card.model_copy(update={"image_limits": narrow})
+        with pytest.raises(LimitExceeded, match="limits='adjust'"):
+            llm_for(card=strict, limits="strict").invoke([HumanMessage(images[:1])])
+        assert api_server.requests == []
+        llm_for(card=strict, limits="off").invoke([HumanMessage(images[:1])])
+        reply = llm_for(keep_images=1).invoke([HumanMessage(images)])
+        assert [len(request.images) for request in api_server.requests] == [1, 1]
+        assert reply.response_metadata["adjustments"][0].startswith("7 older images were left out")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"limits": "lax"},
+            {"image_urls": "download"},
+            {"keep_images": 0},
+            {"fetch_policy": {"allow_everything": True}},
+            {"fetch_policy": {"allow_private": "no"}},
+        ],
+    )
+    def test_have_no_settings_but_these(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(
+            ConfigurationError, match=r"limits|image_urls|keep_images|fetch_policy|allow_private"
+        ):
+            ChatFireLLaVA(**wrong)
+
+
+def loaded(llm: ChatFireLLaVA) -> ChatFireLLaVA:
+    """What LangChain makes of what it wrote."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that loading is new
+        again = load(
+            dumpd(llm),
+            valid_namespaces=["langchain_firellava"],
+            allowed_objects=[ChatFireLLaVA],
+            secrets_from_env=True,
+        )
+    assert isinstance(again, ChatFireLLaVA)
+    return again

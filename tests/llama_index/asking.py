@@ -3,9 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.llms import ChatMessage, ChatResponse, CompletionResponse, ImageBlock, TextBlock
+from llama_index.core.llms import (
+    LLM,
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    ImageBlock,
+    TextBlock,
+)
 
-from llama_index_firellava import FireLLaVA
 from tests.api_server.plain_requests import encoded
 
 CHAT = ("chat", "achat", "stream_chat", "astream_chat")
@@ -21,7 +27,7 @@ def conversation(*blocks: TextBlock | ImageBlock, text: str = "What is this?") -
     return [ChatMessage(role="user", blocks=[*blocks, TextBlock(text=text)])]
 
 
-async def responses(llm: FireLLaVA, method: str, *args: Any, **kwargs: Any) -> list[Any]:
+async def responses(llm: LLM, method: str, *args: Any, **kwargs: Any) -> list[Any]:
     """All responses of one of the eight methods, of which the last is whole."""
     result = getattr(llm, method)(*args, **kwargs)
     if method.startswith("a"):
@@ -31,7 +37,7 @@ async def responses(llm: FireLLaVA, method: str, *args: Any, **kwargs: Any) -> l
     return [response async for response in result] if method.startswith("a") else list(result)
 
 
-async def answer(llm: FireLLaVA, method: str, *args: Any, **kwargs: Any) -> Any:
+async def answer(llm: LLM, method: str, *args: Any, **kwargs: Any) -> Any:
     """The whole response of one of the eight methods."""
     return (await responses(llm, method, *args, **kwargs))[-1]
 

@@ -1,6 +1,8 @@
 """The LLM on the API server, and pictures to ask about."""
 
-from collections.abc import Callable
+import asyncio
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +39,16 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "picture.png"
     path.write_bytes(PICTURE)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _event_loop_to_close(request: pytest.FixtureRequest) -> Iterator[None]:
+    """LlamaIndex's synchronous methods take the thread's event loop, or make one and leave it open."""
+    if inspect.iscoroutinefunction(request.function):
+        yield
+        return
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()

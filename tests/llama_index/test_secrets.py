@@ -15,13 +15,14 @@ from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.callbacks.schema import CBEventType, EventPayload
 from llama_index.core.llms import ImageBlock
 
-from firellava import FireworksBackend, OfflineReader, model_card
+from firellava import FetchPolicy, FireworksBackend, OfflineReader, model_card
 from firellava.errors import ConfigurationError
 from llama_index_firellava import FireLLaVA
 from tests.api_server import ApiServer
 from tests.llama_index.asking import RECEIPT, conversation
 
 KEY = "fw_quite_secret_0123456789"
+CAREFUL = FetchPolicy(seconds=2, allowed_hosts={"b.example", "a.example"})
 
 
 @pytest.fixture
@@ -33,6 +34,10 @@ def keyed() -> FireLLaVA:
         fallback=[OfflineReader(), FireworksBackend(model="kimi-k3", api_key=KEY)],
         image_roots=[Path("pictures")],
         describe_metadata=["DateTime"],
+        limits="strict",
+        image_urls="check",
+        fetch_policy=CAREFUL,
+        keep_images=3,
         stop=["|"],
     )
 
@@ -71,11 +76,14 @@ def test_settings_survive_serialisation(keyed: FireLLaVA) -> None:
     assert again.image_roots == ("pictures",)
     assert again.fallback[0] == OfflineReader()  # type: ignore[index]  # a list was given
     assert again.api_key is None
+    assert (again.limits, again.image_urls, again.keep_images) == ("strict", "check", 3)
+    assert again.fetch_policy == CAREFUL
 
 
 def test_settings_survive_pickling(keyed: FireLLaVA) -> None:
     again = pickle.loads(pickle.dumps(keyed))  # noqa: S301 - our own pickle
     assert again.to_dict() == keyed.to_dict()
+    assert again.fetch_policy == CAREFUL
     assert keyed.api_key is not None
     assert again.api_key is None
 

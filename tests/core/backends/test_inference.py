@@ -23,6 +23,7 @@ from firellava.errors import (
     UnsafeURL,
     UnsupportedCapability,
 )
+from firellava.images.fetch import FetchedImage
 from firellava.replies import ReplyChunk
 from tests.fixtures.tiny_model import CIRCLE, asked, picture
 
@@ -132,8 +133,8 @@ def test_a_seed_makes_a_sampled_answer_the_same_again(client: VisionClient) -> N
 def test_an_image_given_by_url_is_downloaded_first(
     client: VisionClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = ImageSource.of(CIRCLE)
-    monkeypatch.setattr("firellava.backends.pictures.fetch_image", lambda url, **_: source)
+    found = FetchedImage(ImageSource.of(CIRCLE), seconds=0.1)
+    monkeypatch.setattr("firellava.backends.pictures.fetch_images", lambda urls, *_, **__: {urls[0]: found})
     assert client.ask("Describe the image.", "https://example.com/a.png", temperature=0).text == DESCRIBED
 
 

@@ -7,7 +7,8 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,15 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def hurried_threads() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
 
 def dollars(amount: str) -> Spending:
@@ -112,6 +122,25 @@ class TestABudget:
         budget = Budget(calls=1)
         holder = {"budget": budget}
         assert copy.copy(budget) is copy.deepcopy(budget) is copy.deepcopy(holder)["budget"] is budget
+
+    def test_counts_for_many_threads_as_for_one(self, hurried_threads: None) -> None:
+        budget = Budget(calls=2000)
+        paid: list[int] = []
+
+        def spend() -> None:
+            count = 0
+            with suppress(BudgetExceeded):
+                while True:
+                    budget.reserve(ONE_CALL).keep()
+                    count += 1
+            paid.append(count)
+
+        threads = [threading.Thread(target=spend) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (sum(paid), budget.spent, budget.reserved) == (2000, Spending(calls=2000), NOTHING)
 
     def test_is_not_pickled(self) -> None:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):

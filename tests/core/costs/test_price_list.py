@@ -245,8 +245,6 @@ class TestTheOrder:
         "backend",
         [
             OfflineReader(),
-            OfflineReader(prices=OURS),
-            OpenAICompatibleBackend(base_url="http://127.0.0.1:1", model="m", prices=OURS),
             OpenAICompatibleBackend(
                 base_url="http://[::1]:1", model="m", card=ModelCard(name="m", prices=OURS)
             ),
@@ -255,6 +253,11 @@ class TestTheOrder:
     def test_is_of_no_interest_on_this_machine(self, backend: Backend) -> None:
         assert backend.prices_for() == FREE
         assert backend.cost(None) == backend.cost(USAGE) == 0
+
+    def test_is_what_was_given_for_a_gateway_on_this_machine(self) -> None:
+        gateway = OpenAICompatibleBackend(base_url="http://127.0.0.1:1", model="m", prices=OURS)
+        assert not gateway.is_free
+        assert gateway.prices_for() == OURS
 
     def test_ends_early_for_servers_of_others(self) -> None:
         settings: dict[str, Any] = {"base_url": "https://example.com", "model": FULL + "kimi-k2p5"}

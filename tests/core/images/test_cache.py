@@ -130,13 +130,13 @@ def test_a_child_process_does_not_wait_for_threads_it_does_not_have() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0 if cache.get("key", lambda: b"child") == b"child" else 1)
-    status = _wait(child)
+    status = exit_status(child)
     may_end.set()
     thread.join(10)
     assert status == 0
 
 
-def _wait(child: int) -> int | None:
+def exit_status(child: int) -> int | None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         finished, status = os.waitpid(child, os.WNOHANG)

@@ -1,0 +1,96 @@
+"""The chunks of a PNG file: giving the decoder, or the world, those that pixels need.
+
+A PNG is a row of chunks: a length, four letters, content, a checksum (PNG specification, section 5). The
+decoder would inflate all texts, and refuse a picture whose description is longer than it likes or does not
+match its checksum; and it would warn about an animation of which only the first picture is wanted.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["PngChunks", "cut_png_metadata", "read_png_chunks"]
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_FRAME: Final = 12
+_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
+# How ImageMagick stored EXIF before PNG had a chunk for it. What says which way is up is never so long.
+_EXIF_TEXT: Final = re.compile(rb"Raw profile type (?:exif|APP1)\x00")
+_LONGEST_EXIF_TEXT: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class PngChunks:
+    """A PNG file as a decoder should see it.
+
+    Attributes:
+        data: the file without texts, dates and all frames of an animation but the first picture.
+        described: whether texts or a date were left out.
+        several: whether frames of an animation were.
+    """
+
+    data: bytes
+    described: bool
+    several: bool
+
+
+def read_png_chunks(data: bytes) -> PngChunks:
+    """Leave out what no pixel needs. What is damaged stays as it is, for the decoder to judge."""
+    kept: list[memoryview] = [memoryview(data)[: len(_SIGNATURE)]]
+    described = False
+    animated = several = False
+    end = len(_SIGNATURE)
+    for kind, start, end in _chunks(data):
+        if kind in _ANIMATION:
+            animated = True
+            several = several or kind == b"fdAT"
+        elif kind == b"tIME" or (kind in _TEXTS and not _holds_exif(data, start, end)):
+            described = True
+        else:
+            kept.append(memoryview(data)[start:end])
+    kept.append(memoryview(data)[end:])
+    if not described and not animated:
+        return PngChunks(data, described, several)
+    return PngChunks(b"".join(kept), described, several)
+
+
+def cut_png_metadata(data: bytes) -> bytes | None:
+    """The same PNG with pixels as they are, and nothing else but palette and transparency.
+
+    Returns:
+        The shorter file, or None where it has no end.
+    """
+    kept = [_SIGNATURE]
+    for kind, start, end in _chunks(data):
+        if kind in _PIXELS:
+            kept.append(data[start:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+    return None
+
+
+def _holds_exif(data: bytes, start: int, end: int) -> bool:
+    return end - start < _LONGEST_EXIF_TEXT and _EXIF_TEXT.match(data, start + 8) is not None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The letters of each whole chunk, where it starts and where it ends."""
+    position = len(_SIGNATURE)
+    while position + _FRAME <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        end = position + _FRAME + length
+        if end > len(data):
+            return
+        kind = data[position + 4 : position + 8]
+        yield kind, position, end
+        if kind == b"IEND":
+            return
+        position = end

@@ -1,0 +1,95 @@
+"""Image blocks that say what their images cost, for those in LlamaIndex who count a prompt on their own.
+
+LlamaIndex counts 2125 tokens for every image, and opens its file or downloads it to see whether it is empty.
+Its token counter does so wherever a reply states no usage. These blocks answer with the model's own number,
+and nothing is opened.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final
+
+from llama_index.core.base.llms.types import ImageBlock
+from pydantic import Field
+
+from firellava.costs.calibration import calibration_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llama_index.core.base.llms.types import ChatMessage
+
+    from firellava.backends.base import Backend
+    from llama_index_firellava.settings import FireLLaVASettings
+
+__all__ = ["CountedImageBlock", "asked_first", "counts_images"]
+
+# LlamaIndex's own guess, for a model of which nothing is known.
+_GUESS: Final = 2125
+
+
+class CountedImageBlock(ImageBlock):
+    """An image block that says how many tokens its image takes. It serialises as any other."""
+
+    tokens: int = Field(exclude=True, repr=False)
+
+    async def aestimate_tokens(self, *_: object, **__: object) -> int:
+        """The tokens; the image is not opened."""
+        return self.tokens
+
+
+def counts_images(chat: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a chat method of an LLM, outside LlamaIndex's own decorator.
+
+    Whoever observes the call then counts its images as the model does, and neither opens nor downloads them.
+    Where the model card has no rule, an image counts as images did in earlier replies, as much as the card
+    allows it at most, or, where nothing is known, as LlamaIndex guesses.
+    """
+    if inspect.iscoroutinefunction(chat):
+
+        @wraps(chat)
+        async def acounting(self: FireLLaVASettings, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:  # noqa: ANN401 - any chat method's
+            return await chat(self, _counted(messages, self), **kwargs)
+
+        return acounting
+
+    @wraps(chat)
+    def counting(self: FireLLaVASettings, messages: Sequence[ChatMessage], **kwargs: Any) -> Any:  # noqa: ANN401 - any chat method's
+        return chat(self, _counted(messages, self), **kwargs)
+
+    return counting
+
+
+def asked_first(llm: FireLLaVASettings) -> Backend:
+    """The backend that an LLM asks first."""
+    return llm.client.backend
+
+
+def _counted(messages: Sequence[ChatMessage], llm: FireLLaVASettings) -> Sequence[ChatMessage]:
+    if not any(isinstance(block, ImageBlock) for message in messages for block in message.blocks):
+        return messages
+    tokens = _tokens_per_image(asked_first(llm))
+    return [
+        message.model_copy(
+            update={
+                "blocks": [
+                    _counted_block(block, tokens) if isinstance(block, ImageBlock) else block
+                    for block in message.blocks
+                ]
+            }
+        )
+        for message in messages
+    ]
+
+
+def _counted_block(block: ImageBlock, tokens: int) -> CountedImageBlock:
+    # Not validated again: that would decode an inline image and encode it once more.
+    return CountedImageBlock.model_construct(block.model_fields_set, **(dict(block) | {"tokens": tokens}))
+
+
+def _tokens_per_image(backend: Backend) -> int:
+    card, observed = backend.model_card, calibration_of(backend.label).images
+    known = (card.tokens_per_image, None if observed is None else observed.mean, card.image_token_bound)
+    return next((tokens for tokens in known if tokens is not None), _GUESS)
