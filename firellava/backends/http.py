@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, field_validator, model_serializer
 from firellava.backends.base import AttemptContext, Backend
 from firellava.backends.connections import TimeLimit, shared_async_client, shared_client
 from firellava.backends.pictures import download_ahead, pictures_of
-from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed
+from firellava.errors import AttemptTimedOut, ConfigurationError, ConnectionFailed, RefusedByServer
 from firellava.offload import in_thread
 from firellava.version import __version__
 from firellava.wire import chat, completions
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pydantic import SerializerFunctionWrapHandler
 
     from firellava.backends.pictures import Pictures
-    from firellava.errors import RefusedByServer
     from firellava.images import PreparedImage
     from firellava.messages import Request
     from firellava.replies import ReplyChunk
@@ -213,6 +212,7 @@ class _Exchange:
             "follow_redirects": False,
         }
         self._backend = backend
+        self._key = key
         self._call = call
         self._stream = call.pictures.request.stream
         self._refused: httpx.Response | None = None
@@ -265,6 +265,10 @@ class _Exchange:
         host = urlsplit(self._backend.base_url).netloc
         try:
             yield
+        except RefusedByServer as refusal:
+            if self._key is not None:  # a server may repeat it in what it says
+                refusal.args = (str(refusal).replace(self._key.get_secret_value(), "[key]"),)
+            raise
         except (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.WriteTimeout):
             raise AttemptTimedOut(f"{host} took too long to take the request.") from None
         except httpx.TimeoutException:

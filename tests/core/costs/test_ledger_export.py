@@ -121,7 +121,8 @@ def test_no_export_holds_a_key_or_the_bytes_of_an_image(api_server: ApiServer, b
     sent = api_server.requests[-1].body
     image = sent[sent.index(b";base64,") + 8 :][:400].decode()
     # A server that repeats what it was sent, as some do.
-    api_server.fail_next(Fault(status=400, message=f"cannot read data:image/png;base64,{image}"))
+    repeated = f"cannot read data:image/png;base64,{image} with the key {api_server.key}"
+    api_server.fail_next(Fault(status=400, message=repeated))
     with pytest.raises(Exception, match="cannot read"):
         client.ask("What is this?", blue_picture)
     assert [entry.outcome for entry in ledger.entries] == ["answered", "failed"]
