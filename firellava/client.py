@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import random
-import time
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from firellava.backends import engines
 from firellava.backends.base import AttemptContext, Backend
-from firellava.backends.discovery import automatic_fallbacks, automatic_fallbacks_async
 from firellava.backends.http import HTTPBackend
-from firellava.backends.inference import EngineBackend
 from firellava.backends.pictures import ImageURLs, pictures_of
-from firellava.costs.accounts import Observers, QuestionAccounts
 from firellava.costs.budget import Spending
 from firellava.costs.estimate import estimate_request
 from firellava.costs.needs import needed
@@ -24,16 +19,14 @@ from firellava.images.files import as_folders
 from firellava.limits import LimitsPolicy
 from firellava.models import Fit
 from firellava.offload import in_thread
+from firellava.pipeline import Pipeline
 from firellava.requests import (
     chat_request,
     completion_request,
-    load_images,
-    newest_images,
     question_message,
 )
-from firellava.routing.drive import adrive, drive
-from firellava.routing.events import AUTOMATIC, Automatic
-from firellava.routing.policy import FALLBACK_REASONS, Timing, route
+from firellava.routing.events import Automatic
+from firellava.routing.policy import FALLBACK_REASONS, Timing
 from firellava.settings import (
     checked_budget,
     checked_choice,
@@ -59,15 +52,12 @@ if TYPE_CHECKING:
     from firellava.errors import FireLLaVAError
     from firellava.hooks import CallHook
     from firellava.images import ImageInput, PreparedImage
-    from firellava.messages import Message, Request
+    from firellava.messages import Message
     from firellava.models import ModelCard
     from firellava.replies import Reply, ReplyChunk
-    from firellava.routing.events import Action, Event, Open
     from firellava.settings import Fallback
 
 __all__ = ["VisionClient"]
-
-_Askable = TypeVar("_Askable", bound="Backend | Automatic")
 
 
 class VisionClient:
@@ -152,18 +142,10 @@ class VisionClient:
     ) -> None:
         self._first = first_backend(backend, card, prices, model=model, api_key=api_key, base_url=base_url)
         self._fallbacks = fallbacks(fallback)
-        self._local_only = local_only
-        # With `local_only` and nothing of this machine, what it has is looked for.
-        self._order = self._allowed((self._first, *self._fallbacks)) or (AUTOMATIC,)
-        self._fallback_on = FALLBACK_REASONS if fallback_on is None else error_classes(fallback_on)
-        self._budget = checked_budget(budget)
+        reasons = FALLBACK_REASONS if fallback_on is None else error_classes(fallback_on)
+        budget = checked_budget(budget)
         if budget is not None and budget.when_exhausted == "fallback":
-            self._fallback_on += (BudgetExceeded,)
-        self._hooks = checked_hooks(hooks)
-        self._timing = Timing(timeout=timeout, deadline=deadline, max_retries=max_retries)
-        self._image_roots = None if image_roots is None else as_folders(image_roots)
-        self._describe_metadata = tag_names(describe_metadata)
-        self._keep_images = checked_count("keep_images", keep_images)
+            reasons += (BudgetExceeded,)
         self._context = AttemptContext(
             fit=None if fit is None else checked_choice("fit", fit, Fit),
             limits=checked_choice("limits", limits, LimitsPolicy),
@@ -172,6 +154,18 @@ class VisionClient:
             idle_seconds=timeout,
             http_client=http_client,
             http_async_client=http_async_client,
+        )
+        self._pipeline = Pipeline(
+            backends=(self._first, *self._fallbacks),
+            local_only=local_only,
+            timing=Timing(timeout=timeout, deadline=deadline, max_retries=max_retries),
+            fallback_on=reasons,
+            context=self._context,
+            budget=budget,
+            hooks=checked_hooks(hooks),
+            keep_images=checked_count("keep_images", keep_images),
+            image_roots=None if image_roots is None else tuple(as_folders(image_roots)),
+            describe_metadata=tag_names(describe_metadata),
         )
 
     def __repr__(self) -> str:
@@ -198,31 +192,18 @@ class VisionClient:
 
     def close(self) -> None:
         """Give back the models that only this client had open. A later call opens them again."""
-        engines.release(self)
+        engines.release(self._pipeline)
 
     @property
     def backends(self) -> tuple[Backend, ...]:
         """The backends in the order in which they are asked; for ``"auto"`` this machine is searched now."""
         found: list[Backend] = []
-        for backend in self._order:
+        for backend in self._pipeline.order:
             if not isinstance(backend, Automatic):
                 found.append(backend)
             else:
-                found += [other for other in self._discover(None) if other not in found]
+                found += [other for other in self._pipeline.discover(None) if other not in found]
         return tuple(found)
-
-    def _discover(self, seconds: float | None) -> tuple[Backend, ...]:
-        return self._allowed(automatic_fallbacks(seconds))
-
-    async def _adiscover(self, seconds: float | None) -> tuple[Backend, ...]:
-        return self._allowed(await automatic_fallbacks_async(seconds))
-
-    def _allowed(self, backends: Iterable[_Askable]) -> tuple[_Askable, ...]:
-        return tuple(
-            backend
-            for backend in backends
-            if not self._local_only or isinstance(backend, Automatic) or backend.is_local
-        )
 
     @property
     def backend(self) -> Backend:
@@ -243,7 +224,7 @@ class VisionClient:
         Raises:
             InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
         """
-        request = self._bounded(chat_request(messages, parameters, stream=False))
+        request = self._pipeline.bounded(chat_request(messages, parameters, stream=False))
         return estimate_request(request, self._first, self._context.fit)
 
     def preview(self, messages: Sequence[Message]) -> tuple[tuple[PreparedImage | str, ...], ...]:
@@ -257,7 +238,7 @@ class VisionClient:
             ImageError: there is no picture to be had from an image.
             InvalidRequest: there is nothing to answer, or more than the model takes.
         """
-        request = self._load(self._bounded(chat_request(messages, {}, stream=False)))
+        request = self._pipeline.load(self._pipeline.bounded(chat_request(messages, {}, stream=False)))
         card, context = self.model_card, replace(self._context, fetched={})
         takes_urls = card.capabilities.image_urls and isinstance(self._first, HTTPBackend)
         return pictures_of(request, card, context, takes_urls=takes_urls).by_image
@@ -276,10 +257,10 @@ class VisionClient:
             CostUnknown: that cannot be known, and the budget refuses what is unknown.
             InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
         """
-        request = budget.bounded(self._bounded(chat_request(messages, parameters, stream=False)))
-        if self._describe_metadata:  # which adds to the text
-            request = self._load(request)
-        known = [backend for backend in self._order if not isinstance(backend, Automatic)]
+        request = budget.bounded(self._pipeline.bounded(chat_request(messages, parameters, stream=False)))
+        if self._pipeline.describe_metadata:  # which adds to the text
+            request = self._pipeline.load(request)
+        known = [backend for backend in self._pipeline.order if not isinstance(backend, Automatic)]
         each = [
             needed(budget, request, backend, self._context.fit) for backend in known if not backend.is_free
         ]
@@ -312,11 +293,11 @@ class VisionClient:
         Raises:
             FireLLaVAError: see `firellava.errors`; bad input is refused before anything is sent.
         """
-        return _whole(self._send(chat_request(messages, parameters, stream=False)))
+        return _whole(self._pipeline.replies(chat_request(messages, parameters, stream=False)))
 
     async def achat(self, messages: Sequence[Message], **parameters: Any) -> Reply:  # noqa: ANN401
         """The asynchronous twin of `chat`."""
-        return await _awhole(self._asend(chat_request(messages, parameters, stream=False)))
+        return await _awhole(self._pipeline.areplies(chat_request(messages, parameters, stream=False)))
 
     def stream(
         self,
@@ -331,7 +312,7 @@ class VisionClient:
             StreamBroken: the reply broke off; what had come is in ``partial_text``.
             FireLLaVAError: see `firellava.errors`.
         """
-        return self._send(chat_request(messages, parameters, stream=True))
+        return self._pipeline.replies(chat_request(messages, parameters, stream=True))
 
     def astream(
         self,
@@ -339,7 +320,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> AsyncGenerator[ReplyChunk, None]:
         """The asynchronous twin of `stream`."""
-        return self._asend(chat_request(messages, parameters, stream=True))
+        return self._pipeline.areplies(chat_request(messages, parameters, stream=True))
 
     def complete(self, prompt: str, images: Sequence[ImageInput] = (), **parameters: Any) -> Reply:  # noqa: ANN401
         """Continue a raw prompt through the completions API.
@@ -353,7 +334,7 @@ class VisionClient:
         Raises:
             FireLLaVAError: see `firellava.errors`; bad input is refused before anything is sent.
         """
-        return _whole(self._send(completion_request(prompt, images, parameters, stream=False)))
+        return _whole(self._pipeline.replies(completion_request(prompt, images, parameters, stream=False)))
 
     async def acomplete(
         self,
@@ -362,7 +343,9 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> Reply:
         """The asynchronous twin of `complete`."""
-        return await _awhole(self._asend(completion_request(prompt, images, parameters, stream=False)))
+        return await _awhole(
+            self._pipeline.areplies(completion_request(prompt, images, parameters, stream=False))
+        )
 
     def stream_complete(
         self,
@@ -371,7 +354,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> Generator[ReplyChunk, None, None]:
         """`complete`, piece by piece."""
-        return self._send(completion_request(prompt, images, parameters, stream=True))
+        return self._pipeline.replies(completion_request(prompt, images, parameters, stream=True))
 
     def astream_complete(
         self,
@@ -380,62 +363,7 @@ class VisionClient:
         **parameters: Any,  # noqa: ANN401 - see Parameters
     ) -> AsyncGenerator[ReplyChunk, None]:
         """The asynchronous twin of `stream_complete`."""
-        return self._asend(completion_request(prompt, images, parameters, stream=True))
-
-    def _send(self, request: Request) -> Generator[ReplyChunk, None, None]:
-        # Whoever wants to know is found now: a generator starts only when its first piece is wanted.
-        return self._replies(self._bounded(request), Observers.of_this_moment(self._hooks))
-
-    def _asend(self, request: Request) -> AsyncGenerator[ReplyChunk, None]:
-        return self._areplies(self._bounded(request), Observers.of_this_moment(self._hooks))
-
-    def _replies(self, request: Request, observers: Observers) -> Generator[ReplyChunk, None, None]:
-        loaded = self._load(request)
-        context = replace(self._context, fetched={})
-        yield from drive(
-            self._route(QuestionAccounts(loaded, self._budget, observers, fit=self._context.fit)),
-            loaded,
-            lambda attempt: attempt.backend.replies(loaded, self._attempt(attempt, context)),
-            self._discover,
-        )
-
-    async def _areplies(self, request: Request, observers: Observers) -> AsyncGenerator[ReplyChunk, None]:
-        loaded = await in_thread(self._load, request) if request.images else request
-        context = replace(self._context, fetched={})
-        replies = adrive(
-            self._route(QuestionAccounts(loaded, self._budget, observers, fit=self._context.fit)),
-            loaded,
-            lambda attempt: attempt.backend.areplies(loaded, self._attempt(attempt, context)),
-            self._adiscover,
-        )
-        try:
-            async for chunk in replies:
-                yield chunk
-        finally:
-            await replies.aclose()
-
-    def _bounded(self, request: Request) -> Request:
-        """The request with no more images and tokens than the settings allow. Nothing is read."""
-        kept = newest_images(request, self._keep_images)
-        return kept if self._budget is None else self._budget.bounded(kept)
-
-    def _route(self, accounts: QuestionAccounts) -> Generator[Action, Event, None]:
-        return route(
-            self._order,
-            self._timing,
-            now=time.monotonic(),
-            jitter=random.random,
-            fallback_on=self._fallback_on,
-            accounts=accounts,
-        )
-
-    def _attempt(self, attempt: Open, context: AttemptContext) -> AttemptContext:
-        if isinstance(attempt.backend, EngineBackend):
-            engines.keep(attempt.backend.engine_key, self)
-        return replace(context, seconds=attempt.seconds, end_by=attempt.end_by)
-
-    def _load(self, request: Request) -> Request:
-        return load_images(request, self._image_roots, self._describe_metadata)
+        return self._pipeline.areplies(completion_request(prompt, images, parameters, stream=True))
 
 
 def _whole(chunks: Generator[ReplyChunk, None, None]) -> Reply:

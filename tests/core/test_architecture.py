@@ -41,8 +41,8 @@ PUBLIC = {
         Attempt Backend Budget CallDetails CallHook Choice Estimate FetchPolicy FireLLaVAError
         FireworksBackend ImagePart ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader
         OpenAICompatibleBackend Parameters PreparedImage Prices Reply ReplyChunk SeveralImagesWarning TextPart
-        ToolCall TransformersBackend Usage VisionClient __version__ discover_local estimate model_card
-        prepare_image track_cost
+        TextTooSmallWarning ToolCall TransformersBackend Usage VisionClient __version__ discover_local
+        estimate model_card prepare_image track_cost
     """,
     "langchain_firellava": """
         BudgetMiddleware ChatFireLLaVA FireLLaVACompletions FireLLaVACostHandler get_firellava_callback
@@ -88,6 +88,7 @@ def test_a_module_imports_only_what_its_package_may(name: str, path: Path) -> No
         ("firellava.reader", "firellava.backends"),
         ("firellava.reader", "firellava.wire"),
         ("firellava.backends", "firellava.client"),
+        ("firellava.pipeline", "firellava.client"),
         ("firellava.backends", "firellava.routing"),
         ("firellava.costs", "firellava.client"),
         ("firellava.costs", "firellava.routing"),

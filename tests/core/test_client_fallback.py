@@ -59,8 +59,8 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(seconds: float | None) -> tuple[()]:
         return ()
 
-    monkeypatch.setattr("firellava.client.automatic_fallbacks", lambda seconds: ())
-    monkeypatch.setattr("firellava.client.automatic_fallbacks_async", nothing)
+    monkeypatch.setattr("firellava.pipeline.automatic_fallbacks", lambda seconds: ())
+    monkeypatch.setattr("firellava.pipeline.automatic_fallbacks_async", nothing)
 
 
 class TestAnAnswerFromElsewhere:
