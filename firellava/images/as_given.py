@@ -1,4 +1,4 @@
-"""A picture's own pixels as a file without metadata: its own file where that can be cleaned, else a new one."""
+"""A picture's own pixels as a file without metadata: its own file if it can be cleaned, else a new one."""
 
 from __future__ import annotations
 

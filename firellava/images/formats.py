@@ -12,13 +12,13 @@ from PIL import features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from firellava.errors import ImageError, UnreadableImage, UnsupportedFormat
+from firellava.images.scaled_jpeg import ScaledJpegFile
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -32,7 +32,7 @@ SourceFormat: TypeAlias = Literal["JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "W
 # when a global says so, and warns about large images before we could look at their size. A JPEG with several
 # pictures (MPO) is opened as the JPEG it starts with.
 DECODERS: Final[dict[SourceFormat, type[ImageFile]]] = {
-    "JPEG": JpegImageFile,
+    "JPEG": ScaledJpegFile,
     "PNG": PngImageFile,
     "GIF": GifImageFile,
     "BMP": BmpImageFile,

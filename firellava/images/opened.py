@@ -15,6 +15,7 @@ from PIL import Image
 
 from firellava.errors import ImageError, ImageTooLarge, MissingExtra, UnreadableImage
 from firellava.images.regions import pixel_box
+from firellava.images.tiff_directory import intact_exif
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ class OpenedImage(ABC):
         """The tags of the EXIF block; none where there is no block. Raises anything where it is damaged."""
         exif = Image.Exif()
         if self.exif is not None:
-            exif.load(self.exif)
+            exif.load(intact_exif(self.exif))
         return exif
 
     def describe_scaling(self, size: tuple[int, int]) -> str | None:

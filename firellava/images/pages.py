@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import struct
+from itertools import islice
 from typing import Final
 
-from firellava.errors import ImageTooLarge, UnreadableImage
+from firellava.errors import ImageTooLarge
 from firellava.images.formats import detect_format, refuse_format
+from firellava.images.opened import explained
 from firellava.images.pdf import count_pdf_pages
+from firellava.images.tiff_directory import directory_places
 
 __all__ = ["MAX_PAGES", "count_pages"]
 
@@ -39,24 +41,8 @@ def count_pages(data: bytes, name: str) -> int:
 
 
 def _count_tiff_pages(data: bytes, name: str) -> int:
-    """How many directories there are, each with the place of the next at its end (TIFF 6.0, section 2).
-
-    Pillow would read each of them, and one that it does not understand would cost all the pages.
-    """
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = data[2:4] in (b"+\x00", b"\x00+")  # BigTIFF, with 64 bits for 32
-    place_at, count_code, place_code, entry_size = (8, "Q", "Q", 20) if is_big else (4, "H", "I", 12)
-    places: set[int] = set()
-    try:
-        while len(places) <= MAX_PAGES:
-            (place,) = struct.unpack_from(order + place_code, data, place_at)
-            if place == 0 or place in places:
-                break
-            (entries,) = struct.unpack_from(order + count_code, data, place)
-            places.add(place)
-            place_at = place + struct.calcsize(order + count_code) + entries * entry_size
-    except struct.error:
-        pass  # the last directory is cut short, or lies behind the end of the file
-    if not places:
-        raise UnreadableImage(f"{name} does not decode as TIFF: the data is damaged.")
-    return len(places)
+    with explained(name, "TIFF"):
+        count = sum(1 for _ in islice(directory_places(data), MAX_PAGES + 1))
+        if not count:
+            raise ValueError("no page")
+        return count

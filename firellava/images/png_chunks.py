@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ __all__ = ["PngChunks", "cut_png_metadata", "read_png_chunks"]
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _FRAME: Final = 12
+_INFLATED_AT_ONCE: Final = 1_000_000
 _TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _ANIMATION: Final = frozenset({b"acTL", b"fcTL", b"fdAT"})
@@ -66,15 +68,37 @@ def cut_png_metadata(data: bytes) -> bytes | None:
     """The same PNG with pixels as they are, and nothing else but palette and transparency.
 
     Returns:
-        The shorter file, or None where it has no end.
+        The shorter file, or None where it has no end, a chunk is damaged, or there is anything behind the
+        compressed pixels: what an editor cut off stays there when it writes over a longer file.
     """
-    kept = [_SIGNATURE]
+    kept: list[bytes | memoryview] = [_SIGNATURE]
+    inflation = zlib.decompressobj()
     for kind, start, end in _chunks(data):
-        if kind in _PIXELS:
-            kept.append(data[start:end])
+        if kind not in _PIXELS:
+            continue
+        chunk = memoryview(data)[start:end]
+        (checksum,) = struct.unpack_from(">I", chunk, len(chunk) - 4)
+        if checksum != zlib.crc32(chunk[4:-4]):
+            return None
+        if kind == b"IDAT" and not _inflate(inflation, chunk[8:-4]):
+            return None
+        kept.append(chunk)
         if kind == b"IEND":
-            return b"".join(kept)
+            return b"".join(kept) if inflation.eof else None
     return None
+
+
+def _inflate(inflation: zlib._Decompress, compressed: memoryview) -> bool:
+    """Inflate one piece more of the pixels, keeping nothing; whether all of it belonged to them."""
+    if inflation.eof:
+        return not compressed
+    try:
+        while len(compressed) > 0 and not inflation.eof:
+            inflation.decompress(compressed, _INFLATED_AT_ONCE)
+            compressed = memoryview(inflation.unconsumed_tail)
+    except zlib.error:
+        return False
+    return not inflation.unused_data
 
 
 def _holds_exif(data: bytes, start: int, end: int) -> bool:

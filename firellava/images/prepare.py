@@ -121,8 +121,8 @@ def prepare_image(
     HEIF with the extra ``heic`` and PDF with the extra ``pdf``; of several frames the first, of several pages
     the one the source names. Under ``letterbox`` the picture fills the model's square, scaled up where it is
     smaller, and the rest is background, so that padding and cropping servers see the same; under ``contain``
-    it is scaled down to the card's side and never up; under ``none`` it keeps its pixels. Under ``tiles`` this
-    is the picture of the whole, to which `VisionClient.preview` adds the parts.
+    it is scaled down to the card's side and never up; under ``none`` it keeps its pixels. Under ``tiles``
+    this is the picture of the whole, to which `VisionClient.preview` adds the parts.
 
     Args:
         source: a path, bytes, a binary file, a Pillow image, an array, a data URL or an `ImageSource`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
@@ -12,13 +12,17 @@ from PIL import Image
 from firellava.images.colour import to_averageable, to_srgb
 from firellava.images.exif import SIDEWAYS, TURNS, find_exif, read_orientation
 from firellava.images.formats import DECODERS, webp_size
+from firellava.images.gif_blocks import first_gif_picture
 from firellava.images.heif import open_avif, open_heif
+from firellava.images.joined_bytes import open_joined
 from firellava.images.jpeg_segments import JpegHeader, read_jpeg_header
 from firellava.images.limits import MAX_PIXELS, MAX_SCALED_PIXELS, check_pixel_count
 from firellava.images.opened import OpenedImage, explained, missing_page
-from firellava.images.pages import count_pages
+from firellava.images.pages import MAX_PAGES, count_pages
+from firellava.images.png_chunks import read_png_chunks
 from firellava.images.primaries import find_primaries, profile_of_primaries
 from firellava.images.regions import pixel_box, stored_box
+from firellava.images.tiff_directory import single_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +32,17 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenedPicture", "open_picture", "open_pixels"]
 
-# Scaled JPEG decoding is a poor filter by itself; LANCZOS needs this much left to do to come out within
-# 0.3 dB of scaling the whole picture (benchmarks/images.py). Any more costs time and gains nothing.
+# Scaled JPEG decoding is a poor filter by itself. With this much left to do, LANCZOS comes out within 0.3 dB
+# of scaling the whole picture for most photographs. BICUBIC saves 1 to 5 ms of 25 to 45 and loses 0.1 to 1 dB
+# more; a margin of 2 would help the few photographs that remain and cost a quarter more (docs/IMAGES.md).
 _DRAFT_MARGIN: Final = 1.4
 
 # LANCZOS after averaging blocks down to at least three times the target: as good, in a third of the time,
 # and its table of weights stays small for pictures that are a pixel wide and millions long.
 _REDUCING_GAP: Final = 3.0
 
-# TIFF 6.0, section 15; the others are texts, dates, makers and the blocks of XMP, IPTC, EXIF and GPS.
+# TIFF 6.0, section 15.
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
-_DESCRIPTIVE_TAGS: Final = frozenset({270, 271, 272, 305, 306, 315, 316, 700, 33432, 33723, 34665, 34853})
 
 # Decoders keep these beside the pixels; everything else there is metadata.
 _TECHNICAL: Final = frozenset(
@@ -89,14 +93,6 @@ class OpenedPicture(OpenedImage):
         in_header = self.jpeg is not None and self.jpeg.has_metadata
         beside = any(value for key, value in self.image.info.items() if key not in _TECHNICAL)
         return in_header or self.described or beside
-
-    def read_exif(self) -> Image.Exif:
-        """The tags of the EXIF block; see `OpenedImage.read_exif`."""
-        if self.exif is None:
-            return self.image.getexif()
-        exif = Image.Exif()
-        exif.load(self.exif)
-        return exif
 
     def decode(self, size: tuple[int, int] | None = None) -> Image.Image:
         """The upright pixels in sRGB; see `OpenedImage.decode`."""
@@ -182,13 +178,18 @@ def open_picture(source: ImageSource, data: bytes, image_format: SourceFormat) -
             return _open_jpeg(source, data)
         if image_format == "TIFF":
             return _open_tiff(source, data)
+        if image_format == "PNG":
+            return _open_png(source, data)
+        if image_format == "GIF":
+            return _open_gif(source, data)
         return _open_other(source, data, image_format)
 
 
 def _open_jpeg(source: ImageSource, data: bytes) -> OpenedPicture:
     # The decoder never sees the metadata: it would parse it, and warn about what is damaged in it.
     header = read_jpeg_header(data)
-    image = _read_header("JPEG", data if header is None else header.head + data[header.scan_start :])
+    file = io.BytesIO(data) if header is None else open_joined(header.head, data, header.scan_start)
+    image = _with_pixels(DECODERS["JPEG"](file))
     scales_in_one_pass = header is not None and header.one_pass
     check_pixel_count(image.size, source.name, MAX_SCALED_PIXELS if scales_in_one_pass else MAX_PIXELS)
     exif = find_exif(image.info) if header is None else header.exif
@@ -206,14 +207,12 @@ def _open_jpeg(source: ImageSource, data: bytes) -> OpenedPicture:
 
 
 def _open_tiff(source: ImageSource, data: bytes) -> OpenedPicture:
-    image = _read_header("TIFF", data)
-    several = _has_several_frames(image)
-    if source.page > 1:
-        count = count_pages(data, source.name)
-        if source.page > count:
-            raise missing_page(source.name, source.page, count)
-        image.seek(source.page - 1)
+    page = single_page(data, source.page) if source.page <= MAX_PAGES else None
+    if page is None:
+        raise missing_page(source.name, source.page, count_pages(data, source.name))
+    image = _read_header("TIFF", page.data)
     check_pixel_count(image.size, source.name)
+    _check_tiles(image, source.name)
     # This decoder turns the pixels upright itself.
     return OpenedPicture(
         name=source.name,
@@ -221,16 +220,41 @@ def _open_tiff(source: ImageSource, data: bytes) -> OpenedPicture:
         whole=image.size,
         page=source.page,
         region=source.region,
-        several=several,
+        several=page.several,
+        exif=page.exif,
         image=image,
-        described=_check_tags(image, source.name),
+        described=page.described,
     )
+
+
+def _open_png(source: ImageSource, data: bytes) -> OpenedPicture:
+    chunks = read_png_chunks(data)
+    image = _read_header("PNG", chunks.data)
+    return _opened(source, "PNG", image, several=chunks.several, described=chunks.described)
+
+
+def _open_gif(source: ImageSource, data: bytes) -> OpenedPicture:
+    picture = first_gif_picture(data)
+    check_pixel_count(picture.size, source.name)
+    return _opened(source, "GIF", _read_header("GIF", picture.data), several=picture.several)
 
 
 def _open_other(source: ImageSource, data: bytes, image_format: SourceFormat) -> OpenedPicture:
     if image_format == "WEBP":
         check_pixel_count(webp_size(data) or (0, 0), source.name)
     image = _read_header(image_format, data)
+    opened = _opened(source, image_format, image, several=_has_several_frames(image))
+    return replace(opened, primaries=find_primaries(data)) if image_format in ("AVIF", "HEIF") else opened
+
+
+def _opened(
+    source: ImageSource,
+    image_format: SourceFormat,
+    image: Image.Image,
+    *,
+    several: bool,
+    described: bool = False,
+) -> OpenedPicture:
     check_pixel_count(image.size, source.name)
     exif = find_exif(image.info)
     orientation = read_orientation(exif)
@@ -239,21 +263,23 @@ def _open_other(source: ImageSource, data: bytes, image_format: SourceFormat) ->
         format=image_format,
         whole=_upright(image.size, orientation),
         region=source.region,
-        several=_has_several_frames(image),
+        several=several,
         exif=exif,
         image=image,
         orientation=orientation,
-        primaries=find_primaries(data) if image_format in ("AVIF", "HEIF") else None,
+        described=described,
     )
 
 
 def _read_header(image_format: SourceFormat, data: bytes) -> Image.Image:
     if image_format == "HEIF":
-        image = open_heif(data)
-    elif image_format == "AVIF":
-        image = open_avif(data)
-    else:
-        image = DECODERS[image_format](io.BytesIO(data))
+        return _with_pixels(open_heif(data))
+    if image_format == "AVIF":
+        return _with_pixels(open_avif(data))
+    return _with_pixels(DECODERS[image_format](io.BytesIO(data)))
+
+
+def _with_pixels(image: Image.Image) -> Image.Image:
     if min(image.size) < 1:
         raise ValueError("no pixels")
     return image
@@ -278,8 +304,7 @@ def _has_several_frames(image: Image.Image) -> bool:
         return False
 
 
-def _check_tags(image: Image.Image, name: str) -> bool:
-    """Refuse a TIFF of huge tiles, each of which is decoded whole; tell whether it describes itself."""
+def _check_tiles(image: Image.Image, name: str) -> None:
+    """Refuse a TIFF of huge tiles, each of which is decoded whole."""
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
     check_pixel_count((tags.get(_TILE_WIDTH, 1), tags.get(_TILE_LENGTH, 1)), name)
-    return not _DESCRIPTIVE_TAGS.isdisjoint(tags)

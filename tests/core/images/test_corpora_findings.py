@@ -200,3 +200,28 @@ def test_damaged_metadata_says_nothing_and_warns_of_nothing(tag: bytes) -> None:
     assert told is not None
     assert "DateTime: 2024:05:01 10:00:00" in told
     assert ("Model X" in told, "GPSLatitude" in told) == (tag == b"\x88\x25", tag == b"\x01\x10")
+
+
+def test_nothing_comes_out_behind_the_pixels_of_a_png_whose_bytes_are_kept() -> None:
+    plain = encoded(corners(), "PNG")
+    place = plain.index(b"IDAT") - 4
+    (length,) = struct.unpack_from(">I", plain, place)
+    pixels, rest = plain[place + 8 : place + 8 + length], plain[place + 12 + length :]
+
+    def png(*idats: bytes) -> bytes:
+        chunks = [struct.pack(">I", len(idat)) + b"IDAT" + idat for idat in idats]
+        checked = [chunk + struct.pack(">I", zlib.crc32(chunk[4:])) for chunk in chunks]
+        return plain[:place] + b"".join(checked) + rest
+
+    assert inline_image(plain).data == plain
+    assert inline_image(png(pixels[:50], pixels[50:])).data == png(pixels[:50], pixels[50:])
+    for hiding in (png(pixels + SECRET), png(pixels, SECRET), png(pixels[:50], pixels[50:] + SECRET)):
+        prepared = inline_image(hiding)
+        assert SECRET not in prepared.data
+        assert decoded(prepared.data).tobytes() == corners().tobytes()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1", "P", "RGBA"])
+def test_a_large_clean_png_keeps_its_bytes(mode: str) -> None:
+    data = encoded(corners((1500, 1300)).convert(mode), "PNG", compress_level=1)
+    assert inline_image(data).data == data
