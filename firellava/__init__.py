@@ -26,7 +26,7 @@ from firellava.errors import FireLLaVAError
 from firellava.hooks import CallDetails, CallHook
 from firellava.images import ImageSource, PreparedImage, prepare_image
 from firellava.images.fetch_policy import FetchPolicy
-from firellava.limits import SeveralImagesWarning
+from firellava.limits import SeveralImagesWarning, TextTooSmallWarning
 from firellava.messages import ImagePart, Message, Parameters, TextPart, ToolCall
 from firellava.models import ModelCard, model_card
 from firellava.replies import Attempt, Choice, Reply, ReplyChunk, Usage
@@ -58,6 +58,7 @@ __all__ = [
     "ReplyChunk",
     "SeveralImagesWarning",
     "TextPart",
+    "TextTooSmallWarning",
     "ToolCall",
     "TransformersBackend",
     "Usage",

@@ -110,8 +110,9 @@ def check_formats(sources: Sequence[ImageSource], card: ModelCard) -> None:
     for number, source in enumerate(sources, 1):
         image_format = None if source.data is None else detect_format(source.data)
         if image_format is not None and image_format not in card.image_limits.formats:
+            accepted = ", ".join(card.image_limits.formats)
             raise LimitExceeded(
-                f"Image {number} is {image_format}; {card.name} takes {', '.join(card.image_limits.formats)}. "
+                f"Image {number} is {image_format}; {card.name} takes {accepted}. "
                 "limits='adjust' converts it."
             )
 

@@ -56,8 +56,9 @@ class CutRequest:
 
 
 def in_tiles(request: Request, card: ModelCard, fit: Fit | None) -> bool:
-    """Whether images of this request may be cut. Those of a raw prompt stay whole: its ``<image>`` tokens
-    are the caller's own, one for each image.
+    """Whether images of this request may be cut.
+
+    Those of a raw prompt stay whole: its ``<image>`` tokens are the caller's own, one for each image.
     """
     return (fit or card.image_target.fit) == "tiles" and not request.completion
 
@@ -129,7 +130,7 @@ def _cut(part: Part, images: Iterator[tuple[ImageSource, TileGrid | None]]) -> I
 
 
 def _room(request: Request, card: ModelCard) -> int | None:
-    """How many pictures the context window takes beside the text and an answer, or None where nobody knows."""
+    """How many pictures the context window holds beside text and answer, or None where nobody knows."""
     each = card.image_token_bound if card.tokens_per_image is None else card.tokens_per_image
     if card.context_window is None or not each:
         return None

@@ -13,10 +13,12 @@ from rich.markup import escape
 
 from firellava.cli.errors import readable_errors
 from firellava.cli.evidence import make_folder, save_evidence
+from firellava.cli.prepared import save_prepared
 from firellava.client import VisionClient
 from firellava.images import ImageSource
-from firellava.limits import SeveralImagesWarning
+from firellava.limits import SeveralImagesWarning, TextTooSmallWarning
 from firellava.messages import ImagePart, Message, TextPart
+from firellava.models import Fit  # noqa: TC001 - typer reads annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -52,6 +54,14 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for one attempt.")] = 60.0,
     deadline: Annotated[float | None, typer.Option(help="Seconds for all attempts together.")] = None,
+    fit: Annotated[
+        Fit | None,
+        typer.Option(help="How images are made to fit; tiles shows small text larger, in several pictures."),
+    ] = None,
+    show_prepared: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Save here the pictures that the model asked first is shown."),
+    ] = None,
     show_evidence: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Save images here with frames around what the answer quotes."),
@@ -71,21 +81,27 @@ def ask(  # noqa: PLR0913 - each argument is an option of the command
             fallback="auto" if fallback == "auto" else None,
             timeout=timeout,
             deadline=deadline,
+            fit=fit,
         )
-        if show_evidence is not None:
-            make_folder(show_evidence)
+        for folder in (show_prepared, show_evidence):
+            if folder is not None:
+                make_folder(folder)
         parts = [ImagePart(ImageSource.of(image)) for image in images or ()]
         messages = [Message("user", [*parts, TextPart(question)])]
         if system is not None:
             messages.insert(0, Message("system", system))
         with warnings.catch_warnings(record=True) as noted:
             warnings.simplefilter("always", SeveralImagesWarning)
+            warnings.simplefilter("always", TextTooSmallWarning)
+            if show_prepared is not None:  # before asking, so that they are there even if nothing answers
+                saved = save_prepared(client.preview(messages), show_prepared)
+                _show_files(saved, "prepared", "none, there is no image to prepare")
             chunks = client.stream(messages, temperature=temperature, max_tokens=max_tokens)
             reply = _show(chunks, client.model_card.name, quiet=as_json)
         if as_json:
             typer.echo(orjson.dumps(_as_json(reply), option=orjson.OPT_INDENT_2).decode())
         else:
-            _show_provenance(reply, [str(note.message) for note in noted])
+            _show_provenance(reply, list(dict.fromkeys(str(note.message) for note in noted)))
         if show_evidence is not None:
             saved = save_evidence(reply, [part.source for part in parts], show_evidence)
             _show_files(saved, "evidence", "none, the answer quotes nothing")

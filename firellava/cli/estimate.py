@@ -18,6 +18,7 @@ from firellava.costs.estimate import estimate_request
 from firellava.errors import UnreadableImage
 from firellava.images import ImageSource
 from firellava.messages import Message
+from firellava.models import Fit  # noqa: TC001 - typer reads annotations at run time
 from firellava.requests import chat_request, question_message
 from firellava.settings import first_backend
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["estimate"]
 
 
-def estimate(
+def estimate(  # noqa: PLR0913 - each argument is an option of the command
     *,
     images: Annotated[
         list[str] | None, typer.Argument(metavar="IMAGE", help="Files or http(s) URLs.")
@@ -41,6 +42,9 @@ def estimate(
     ] = None,
     system: Annotated[
         str | None, typer.Option(help="A system prompt; an empty one omits the default.")
+    ] = None,
+    fit: Annotated[
+        Fit | None, typer.Option(help="How images are made to fit; tiles makes several pictures of one.")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="The longest answer, in tokens.")] = None,
     as_json: Annotated[
@@ -57,7 +61,7 @@ def estimate(
         if system is not None:
             messages.insert(0, Message("system", system))
         request = chat_request(messages, {"max_tokens": max_tokens}, stream=False)
-        found = estimate_request(request, first_backend(None, card, model=model))
+        found = estimate_request(request, first_backend(None, card, model=model), fit)
     if as_json:
         typer.echo(orjson.dumps(asdict(found), default=_as_json, option=orjson.OPT_INDENT_2).decode())
     else:

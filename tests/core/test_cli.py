@@ -11,6 +11,7 @@ import pytest
 
 from tests.api_server import ApiServer, Fault
 from tests.api_server.plain_requests import encoded
+from tests.core.images.printed_pages import printed_page
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 PICTURES = Path(__file__).parents[2] / "cookbook" / "images"
@@ -68,6 +69,51 @@ def test_options_reach_the_api(run: Run, api_server: ApiServer) -> None:
     assert sent["model"].endswith("qwen3p8-max")
     assert sent["messages"][0] == {"role": "system", "content": ""}
     assert (sent["temperature"], sent["max_tokens"]) == (0, 9)
+
+
+def test_what_the_model_is_shown_is_saved_to_be_looked_at(
+    run: Run, api_server: ApiServer, picture: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new" / "folder"
+    done = run("ask", picture, "What is this?", "--show-prepared", folder)
+    (sent,) = api_server.requests[0].images
+    assert (folder / "prepared-1.png").read_bytes() == sent.data
+    assert f"prepared: {folder / 'prepared-1.png'}" in done.stderr
+    assert done.stdout.startswith("question: What is this?")
+
+
+def test_the_parts_of_a_cut_image_are_saved_too(run: Run, api_server: ApiServer, tmp_path: Path) -> None:
+    page = tmp_path / "page.png"
+    page.write_bytes(encoded("PNG", (1000, 1400), "#ff0000"))
+    run("ask", page, "What is this?", "--fit", "tiles", "--show-prepared", tmp_path)
+    written = sorted(path.name for path in tmp_path.glob("prepared-*"))
+    assert written == [
+        "prepared-1-part-1.png",
+        *(f"prepared-1-part-{n}.png" for n in (2, 3, 4)),
+        "prepared-1.png",
+    ]
+    assert len(api_server.requests[0].images) == 5
+
+
+def test_without_a_key_it_is_saved_all_the_same(run: Run, picture: Path, tmp_path: Path) -> None:
+    done = run("ask", picture, "What?", "--fallback", "none", "--show-prepared", tmp_path, key=None)
+    assert done.returncode == 3
+    assert (tmp_path / "prepared-1.png").is_file()
+
+
+def test_where_nothing_can_be_written_nothing_is_asked(
+    run: Run, api_server: ApiServer, picture: Path
+) -> None:
+    done = run("ask", picture, "What?", "--show-prepared", picture)
+    assert done.returncode == 2
+    assert "Nothing can be written into" in done.stderr
+    assert api_server.requests == []
+
+
+def test_text_too_small_to_read_is_noted(run: Run, tmp_path: Path) -> None:
+    printed_page(30)[0].save(tmp_path / "page.png")
+    done = run("ask", tmp_path / "page.png", "What is the total?", "--show-prepared", tmp_path)
+    assert done.stderr.count("note: The text of a page is too small to read") == 1
 
 
 def test_json_is_for_machines(run: Run, picture: Path) -> None:

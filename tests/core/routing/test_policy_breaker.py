@@ -26,7 +26,7 @@ from firellava.errors import (
 )
 from firellava.routing.breaker import Breaker
 from firellava.routing.events import Action, Deliver, Ended, Event, Failed, Open, Opened, Outcome, Sleep
-from firellava.routing.policy import Timing, route
+from firellava.routing.policy import FALLBACK_REASONS, Timing, route
 
 CLOUD = FireworksBackend(model="firellava-13b")
 OTHER = FireworksBackend(model="qwen3p8-max")
@@ -44,11 +44,18 @@ def breakers() -> dict[Backend, Breaker]:
 @pytest.fixture
 def routed(breakers: dict[Backend, Breaker]) -> Routed:
     def begin(
-        *backends: Backend, now: float = 100.0, **settings: tuple[type[FireLLaVAError], ...]
+        *backends: Backend,
+        now: float = 100.0,
+        fallback_on: tuple[type[FireLLaVAError], ...] = FALLBACK_REASONS,
     ) -> Generator[Action, Event, None]:
         timing = Timing(max_retries=0)
         return route(
-            backends, timing, now=now, jitter=lambda: 0.0, breaker_of=breakers.__getitem__, **settings
+            backends,
+            timing,
+            now=now,
+            jitter=lambda: 0.0,
+            breaker_of=breakers.__getitem__,
+            fallback_on=fallback_on,
         )
 
     return begin
