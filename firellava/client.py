@@ -225,7 +225,7 @@ class VisionClient:
             InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
         """
         request = self._pipeline.bounded(chat_request(messages, parameters, stream=False))
-        return estimate_request(request, self._first, self._context.fit)
+        return estimate_request(request, self._first, request.fit or self._context.fit)
 
     def preview(self, messages: Sequence[Message]) -> tuple[tuple[PreparedImage | str, ...], ...]:
         """What the model that is asked first would be shown, without asking it.
@@ -261,9 +261,8 @@ class VisionClient:
         if self._pipeline.describe_metadata:  # which adds to the text
             request = self._pipeline.load(request)
         known = [backend for backend in self._pipeline.order if not isinstance(backend, Automatic)]
-        each = [
-            needed(budget, request, backend, self._context.fit) for backend in known if not backend.is_free
-        ]
+        fit = request.fit or self._context.fit
+        each = [needed(budget, request, backend, fit) for backend in known if not backend.is_free]
         return Spending(
             usd=max((spending.usd for spending in each), default=Decimal(0)),
             tokens=max((spending.tokens for spending in each), default=0),
@@ -276,7 +275,7 @@ class VisionClient:
         Args:
             question: the question.
             images: paths, bytes, PIL images, URLs, data URLs or `ImageSource` values.
-            parameters: see `Parameters`.
+            parameters: see `Parameters`; ``fit=`` says how these images are made to fit.
 
         Raises:
             FireLLaVAError: see `firellava.errors`; bad input is refused before anything is sent.

@@ -17,6 +17,7 @@ from firellava.validation import explain
 
 if TYPE_CHECKING:
     from firellava.images.source import ImageSource
+    from firellava.models import Fit
 
 __all__ = [
     "Detail",
@@ -190,6 +191,7 @@ class Request:
         completion: whether this is a prompt for the completions API: a single user message whose image
             parts stand where the prompt had its ``<image>`` tokens.
         adjustments: what was done to the conversation's images before any backend was asked, a line each.
+        fit: how its images are made to fit, where neither the client nor the model card is to decide.
     """
 
     messages: tuple[Message, ...]
@@ -197,6 +199,7 @@ class Request:
     stream: bool = False
     completion: bool = False
     adjustments: tuple[str, ...] = ()
+    fit: Fit | None = None
 
     @property
     def images(self) -> tuple[ImagePart, ...]:

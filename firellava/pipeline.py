@@ -96,7 +96,7 @@ class Pipeline:
 
     def _replies(self, request: Request, observers: Observers) -> Generator[ReplyChunk, None, None]:
         loaded = self.load(request)
-        context = replace(self.context, fetched={})
+        context = replace(self.context, fetched={}, fit=request.fit or self.context.fit)
         yield from drive(
             self._route(loaded, observers),
             loaded,
@@ -106,7 +106,7 @@ class Pipeline:
 
     async def _areplies(self, request: Request, observers: Observers) -> AsyncGenerator[ReplyChunk, None]:
         loaded = await in_thread(self.load, request) if request.images else request
-        context = replace(self.context, fetched={})
+        context = replace(self.context, fetched={}, fit=request.fit or self.context.fit)
         replies = adrive(
             self._route(loaded, observers),
             loaded,
@@ -126,7 +126,7 @@ class Pipeline:
             now=time.monotonic(),
             jitter=random.random,
             fallback_on=self.fallback_on,
-            accounts=QuestionAccounts(loaded, self.budget, observers, fit=self.context.fit),
+            accounts=QuestionAccounts(loaded, self.budget, observers, fit=loaded.fit or self.context.fit),
         )
 
     def _attempt(self, attempt: Open, context: AttemptContext) -> AttemptContext:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from firellava.errors import InvalidRequest
 from firellava.images import ImageSource, describe_metadata
 from firellava.messages import ImagePart, Message, Parameters, Request, TextPart
+from firellava.models import Fit
 from firellava.wire.completions import prompt_message
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def chat_request(messages: Sequence[Message], parameters: dict[str, Any], *, str
     Raises:
         InvalidRequest: there is nothing to answer, or a parameter is unknown or out of range.
     """
-    request = Request(tuple(messages), Parameters.of(parameters), stream=stream)
+    fit, steering = _fit_and_steering(parameters)
+    request = Request(tuple(messages), steering, stream=stream, fit=fit)
     if not request.messages:
         raise InvalidRequest("There is no message to answer.")
     last = request.messages[-1]
@@ -63,7 +65,8 @@ def completion_request(
     if not prompt.strip():
         raise InvalidRequest("The prompt is empty.")
     message = prompt_message(prompt, [ImageSource.of(image) for image in images])
-    return _checked(Request((message,), Parameters.of(parameters), stream=stream, completion=True))
+    fit, steering = _fit_and_steering(parameters)
+    return _checked(Request((message,), steering, stream=stream, completion=True, fit=fit))
 
 
 def newest_images(request: Request, keep: int | None) -> Request:
@@ -132,6 +135,15 @@ def _load_message(message: Message, image_roots: Sequence[Path] | None, describe
         else:
             parts.append(part)
     return replace(message, content=parts)
+
+
+def _fit_and_steering(parameters: dict[str, Any]) -> tuple[Fit | None, Parameters]:
+    """What concerns the images, which no server hears of, and what steers generation."""
+    steering = dict(parameters)
+    fit = steering.pop("fit", None)
+    if fit is not None and fit not in get_args(Fit):
+        raise InvalidRequest(f"fit= is one of {', '.join(get_args(Fit))}, not {fit!r}.")
+    return fit, Parameters.of(steering)
 
 
 def _checked(request: Request) -> Request:

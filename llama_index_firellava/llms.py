@@ -73,7 +73,8 @@ class FireLLaVA(FireLLaVASettings):
         prices: dollars per million tokens, where you know better than the price list.
         budget: what may be spent; share one between models.
         hooks: who is told of each call when it is over, such as a `firellava.Ledger`.
-        fit: how images are made to fit, where the model card is not to decide.
+        fit: how images are made to fit, where the model card is not to decide: ``letterbox``, ``contain``,
+            ``tiles`` for dense pages, or ``none`` for the pixels as given.
         limits: what is done about the limits of the model card: ``"adjust"`` makes images smaller where that
             helps and tells so, ``"strict"`` raises, ``"off"`` leaves it to the server.
         image_urls: what is done with images given by URL where the backend takes URLs: ``"pass"`` them on,

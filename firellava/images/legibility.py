@@ -21,8 +21,8 @@ __all__ = ["LEGIBLE_PITCH", "unreadable_lines"]
 LEGIBLE_PITCH: Final = 6.6
 """Pixels from line to line below which print cannot be read, and from which it mostly can.
 
-The offline reader finds hardly a word of pages whose lines are 5 pixels apart, about half of them at 6 and
-nine in ten at 7 (``python -m benchmarks.legibility``).
+The offline reader finds one word in twenty of pages whose lines are 5 pixels apart, half of them at 6, four
+in five at 7 and nine in ten at 8 (``python -m benchmarks.legibility``).
 """
 
 # Windows of so many rows hold seven lines of the largest pitch in question; so many columns hold some words,

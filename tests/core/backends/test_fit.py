@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Callable
 
 import pytest
+from PIL import Image
 
 from firellava import ImagePart, ImageSource, Message, PreparedImage, VisionClient, model_card
 from firellava.backends.base import AttemptContext
 from firellava.backends.pictures import Pictures, pictures_of
-from firellava.errors import LimitExceeded
+from firellava.errors import InvalidRequest, LimitExceeded
 from firellava.limits import LimitsPolicy, TextTooSmallWarning
 from firellava.messages import Request
 from firellava.models import Fit, ImageLimits, ModelCard
@@ -92,3 +93,20 @@ class TestTextTooSmall:
     @pytest.mark.parametrize("fit", [None, "contain", "none"])
     def test_is_not_claimed_of_a_page_that_can_be_read(self, fit: Fit | None) -> None:
         assert only(pictures(print_of(8), fit)).note_on_text is None
+
+
+class TestForOneCall:
+    @pytest.fixture
+    def client(self, api_server: ApiServer) -> VisionClient:
+        return VisionClient(api_key=api_server.key, base_url=api_server.base_url)
+
+    def test_a_call_decides_for_itself(self, client: VisionClient, api_server: ApiServer) -> None:
+        wide = Image.new("RGB", (400, 100), "red")
+        assert "336x336" in client.ask("What is this?", wide).text
+        assert "400x100" in client.ask("What is this?", wide, fit="none").text
+        assert all("fit" not in request.json for request in api_server.requests)
+
+    def test_a_way_that_is_none_is_refused(self, client: VisionClient, api_server: ApiServer) -> None:
+        with pytest.raises(InvalidRequest, match="letterbox, contain, tiles, none"):
+            client.ask("What is this?", Image.new("RGB", (9, 9)), fit="stretch")
+        assert api_server.requests == []
