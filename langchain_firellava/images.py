@@ -6,23 +6,31 @@ import base64
 import hashlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_core.documents.base import Blob
+from langchain_core.documents.base import Blob, Document
 
+from firellava.errors import UnreadableImage
 from firellava.images import ImageInput, ImageSource, inline_image
 from firellava.images.inline import INLINE_SIDE
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
     from firellava.messages import Detail
 
 __all__ = ["BlockInput", "image_block", "image_source"]
 
-BlockInput: TypeAlias = ImageInput | Blob
-"""A path, bytes, a binary file, a Pillow image, a NumPy array, a `Blob`, an http(s) URL, a data URL or an
-`ImageSource`."""
+BlockInput: TypeAlias = ImageInput | Blob | Document
+"""A path, bytes, a binary file, a Pillow image, a NumPy array, a `Blob`, a `Document`, an http(s) URL, a data
+URL or an `ImageSource`."""
 
 
 def image_block(
-    source: BlockInput, *, max_side: int = INLINE_SIDE, detail: Detail | None = None
+    source: BlockInput,
+    *,
+    max_side: int = INLINE_SIDE,
+    detail: Detail | None = None,
+    image_roots: Iterable[str | os.PathLike[str]] | None = None,
 ) -> dict[str, Any]:
     """An image as a content block for a message.
 
@@ -43,10 +51,12 @@ def image_block(
 
     Args:
         source: a path, bytes, a binary file, a Pillow image, a NumPy array, a `Blob`, a URL, a data URL or an
-            `ImageSource`. A string is a path unless it looks like a URL: do not pass strings here that come
-            from others.
+            `ImageSource`; or a `Document` whose metadata names its image as ``source``. A string is a path
+            unless it looks like a URL: do not pass strings here that come from others.
         max_side: pixels; a smaller image keeps its size.
         detail: the API's hint for models that look at images in several resolutions.
+        image_roots: folders a file must lie in; None allows any folder. Give them for documents from a store
+            that others write to.
 
     Raises:
         ImageError: the image is missing, unreadable, too large or of a format that is not opened.
@@ -56,7 +66,7 @@ def image_block(
         if detail is not None:
             return {"type": "image_url", "image_url": {"url": image.url, "detail": detail}}
         return {"type": "image", "url": image.url}
-    inlined = inline_image(image, max_side)
+    inlined = inline_image(image, max_side, image_roots=image_roots)
     encoded = base64.b64encode(inlined.data).decode("ascii")
     if detail is not None:
         url = f"data:{inlined.mime_type};base64,{encoded}"
@@ -75,6 +85,13 @@ def image_source(source: BlockInput) -> ImageSource:
     Raises:
         ImageError: it is nothing that can hold an image.
     """
+    if isinstance(source, Document):
+        place = source.metadata.get("source")
+        if not isinstance(place, str):
+            raise UnreadableImage(
+                "The Document does not say where its image is: metadata['source'] is missing."
+            )
+        return ImageSource.of(place)
     if not isinstance(source, Blob):
         return ImageSource.of(source)
     if source.data is None and source.path is not None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from firellava.messages import Detail, Part, Role
 
-    ImageDocumentLike = BaseNode | ImageBlock | NodeWithScore
+    ImageDocumentLike = BaseNode | ImageBlock | MediaResource | NodeWithScore
 
 __all__ = ["to_image_sources", "to_message", "to_messages", "to_question"]
 
@@ -110,7 +110,8 @@ def to_image_sources(images: Iterable[ImageDocumentLike] | None) -> list[ImageSo
     """The images in what code written for ``MultiModalLLM`` hands in as ``image_documents=``.
 
     Args:
-        images: ImageNode, ImageDocument, any node with an ``image_resource``, ImageBlock, or NodeWithScore.
+        images: ImageNode, ImageDocument, any node with an ``image_resource``, such a MediaResource itself,
+            ImageBlock, or NodeWithScore.
 
     Raises:
         InvalidRequest: one of them is something else, or holds no image.
@@ -124,6 +125,8 @@ def _document_source(document: ImageDocumentLike) -> ImageSource:
         return _document_source(document.node)
     if isinstance(document, ImageBlock):
         return _block_source(document)
+    if isinstance(document, MediaResource):
+        return _source(kind, document.data, document.path, document.url)
     if isinstance(document, ImageNode):
         image = document.image.encode() if document.image else None
         return _source(kind, image, document.image_path, document.image_url)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.documents.base import Blob
+from langchain_core.documents.base import Blob, Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
@@ -15,7 +15,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from firellava import ImageSource
-from firellava.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+from firellava.errors import ForbiddenPath, ImageTooLarge, UnreadableImage, UnsupportedFormat
 from langchain_firellava import image_block
 from tests.api_server import QWEN_MAX, ApiServer
 from tests.api_server.plain_requests import data_url, encoded
@@ -103,3 +103,20 @@ def test_other_chat_models_read_it_and_detail_is_kept(
         assert "40x20 mean #ff0000" in llm.invoke([message]).text
     for request in api_server.requests:
         assert request.json["messages"][0]["content"][1]["image_url"].get("detail") == detail
+
+
+class TestADocument:
+    def test_names_its_image_as_its_source(self, tmp_path: Path) -> None:
+        path = tmp_path / "red.png"
+        path.write_bytes(encoded("PNG", (20, 10), "#ff0000"))
+        document = Document("A red card.", metadata={"source": str(path)})
+        assert image_block(document) == image_block(path)
+
+    def test_from_a_store_that_others_write_to_stays_within_the_folders(self, tmp_path: Path) -> None:
+        document = Document("", metadata={"source": "/etc/hostname"})
+        with pytest.raises(ForbiddenPath):
+            image_block(document, image_roots=[tmp_path])
+
+    def test_without_a_source_holds_no_image(self) -> None:
+        with pytest.raises(UnreadableImage, match="'source'"):
+            image_block(Document("A red card."))

@@ -201,3 +201,8 @@ def test_chosen_metadata_is_told_and_no_other(
     assert not any("Somebody" in text for text in texts)
     assert [part["text"] for part in silent if part["type"] == "text"] == ["What is this?"]
     assert all(not request.images[0].pixels.getexif() for request in api_server.requests)
+
+
+def test_a_media_resource_is_an_image_document(llm: FireLLaVA, picture: Path) -> None:
+    answer = llm.complete("What is this?", image_documents=[MediaResource(path=picture)])
+    assert COLOUR in answer.text
