@@ -75,7 +75,10 @@ class OfflineReader(InProcessBackend):
 
 
 def _evidence(found: Answer, images: Sequence[Image.Image]) -> tuple[Evidence, ...]:
-    return tuple(Evidence(box.text, _fractions(box, images[0])) for box in found.evidence)
+    return tuple(
+        Evidence(quoted.box.text, _fractions(quoted.box, images[quoted.image]), quoted.image)
+        for quoted in found.evidence
+    )
 
 
 def _fractions(box: TextBox, picture: Image.Image) -> Corners:

@@ -21,7 +21,7 @@ from firellava.reader.prompts import last_question
 from firellava.reader.questions import Question, Wants, understand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from PIL import Image
 
@@ -40,18 +40,31 @@ NO_IMAGE: Final = f"There is no image with the question, and I only read images:
 
 
 @dataclass(frozen=True, slots=True)
+class Quotation:
+    """A piece of text that an answer was told from: the value, or the label beside it.
+
+    Attributes:
+        image: which of the images it stands in, counted from 0.
+        box: the text and its place, in pixels of that image.
+    """
+
+    image: int
+    box: TextBox
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the reader answers.
 
     Attributes:
         text: the answer: a quotation from the image, a measurement, or a sentence that declines.
         confidence: how sure the reader is of it, from 0 to 1; 0.0 where it declines.
-        evidence: the boxes that were quoted, in pixels of their image; empty for measurements and refusals.
+        evidence: what was quoted and the labels that tell what it is; empty for measurements and refusals.
     """
 
     text: str
     confidence: float
-    evidence: tuple[TextBox, ...] = ()
+    evidence: tuple[Quotation, ...] = ()
 
 
 def answer(question: str, images: Sequence[Image.Image]) -> Answer:
@@ -73,7 +86,7 @@ def answer(question: str, images: Sequence[Image.Image]) -> Answer:
     if asked.image is not None and len(images) > 1:
         if asked.image >= len(images):
             return Answer(f"There is no image {asked.image + 1}: {len(images)} came with the question.", 0.0)
-        images = images[asked.image : asked.image + 1]
+        return _in_image(_answer_one(asked, images[asked.image]), asked.image)
     answers = [_answer_one(asked, image) for image in images]
     return answers[0] if len(answers) == 1 else _from_several(asked, answers)
 
@@ -83,11 +96,22 @@ def _from_several(asked: Question, answers: Sequence[Answer]) -> Answer:
     if known and asked.wants in {Wants.TRANSCRIPT, Wants.SIZE, Wants.COLOUR}:
         start, apart = ("\n", "\n\n") if asked.wants is Wants.TRANSCRIPT else (" ", "\n")
         text = apart.join(f"Image {number}:{start}{each.text}" for number, each in enumerate(answers, 1))
-        return Answer(text, min(known), tuple(box for each in answers for box in each.evidence))
+        placed = [_in_image(each, image) for image, each in enumerate(answers)]
+        return Answer(text, min(known), tuple(quoted for each in placed for quoted in each.evidence))
     number, best = max(enumerate(answers, 1), key=lambda numbered: numbered[1].confidence)
+    best = _in_image(best, number - 1)
     if best.confidence == 0.0:
         return replace(best, text=re.sub(r"\b(in|of) the image\b", r"\1 the images", best.text))
     return replace(best, text=f"{best.text} (image {number})")
+
+
+def _in_image(found: Answer, image: int) -> Answer:
+    """An answer from one image, as one from this image among several."""
+    return replace(found, evidence=tuple(replace(quoted, image=image) for quoted in found.evidence))
+
+
+def _quoted(boxes: Iterable[TextBox]) -> tuple[Quotation, ...]:
+    return tuple(Quotation(0, box) for box in boxes)
 
 
 def _answer_one(asked: Question, image: Image.Image) -> Answer:
@@ -110,12 +134,12 @@ def quote(asked: Question, page: Page) -> Answer:
     if asked.wants is Wants.TRANSCRIPT:
         letters = [(len(box.text), box.score) for box in page.boxes]
         sure = sum(length * score for length, score in letters) / sum(length for length, _ in letters)
-        return Answer(page.transcript, sure, page.boxes)
+        return Answer(page.transcript, sure, _quoted(page.boxes))
     finding = _find(asked, page)
     if finding is None or finding.confidence < SURE_ENOUGH:
         return Answer(f"I could not find {_sought(asked)} in the text of the image.", 0.0)
     text = f"Yes: “{finding.text}”" if asked.wants is Wants.PRESENCE else finding.text
-    return Answer(text, finding.confidence, finding.evidence)
+    return Answer(text, finding.confidence, _quoted(finding.evidence))
 
 
 def _find(asked: Question, page: Page) -> Finding | None:

@@ -101,4 +101,6 @@ def test_an_answer_is_part_of_what_is_written_or_declines(question: str, rows: l
         return
     transcript = quoted("Transcribe the text", *map(tuple, rows)).text
     assert documents.squeezed(found.text) in documents.squeezed(transcript)
-    assert all(documents.squeezed(box.text) in documents.squeezed(transcript) for box in found.evidence)
+    assert all(
+        documents.squeezed(piece.box.text) in documents.squeezed(transcript) for piece in found.evidence
+    )
