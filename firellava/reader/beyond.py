@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["SEEING", "UNDERSTANDING", "needs_beyond", "speaks_of_a_scene"]
+__all__ = ["COUNTING", "SEEING", "UNDERSTANDING", "needs_beyond", "speaks_of_a_scene"]
 
+COUNTING: Final = "counting"
 SEEING: Final = "seeing scenes, people and what they do"
 UNDERSTANDING: Final = "understanding more than what is written"
 
@@ -20,13 +21,12 @@ _PICTURE = r"(?:image|picture|photo|photograph|screenshot|scan)"
 _BEYOND: Final = tuple(
     (needed, re.compile("|".join(f"(?:{pattern})" for pattern in patterns)))
     for needed, *patterns in (
-        ("counting", r"\bhow many\b(?! pixels)", r"\bcount\b", r"\bnumber of (?!the\b)\w+", r"\bhow often\b"),
+        (COUNTING, r"\bhow many\b(?! pixels)", r"\bcount\b", r"\bnumber of (?!the\b)\w+"),
         (
             "translating",
             r"\btranslat\w*",
             r"\bin (?:english|german|french|spanish|italian|chinese|japanese)\b",
         ),
-        ("telling languages apart", r"\b(?:what|which) language\b"),
         (
             "explaining or judging",
             r"\bsumm?ar(?:y|i[sz]e)\b|\bexplain\b|\bwhy\b",

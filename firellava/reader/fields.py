@@ -1,73 +1,104 @@
 """Finding the value of a field on a page, by its label and by its shape.
 
-A value stands in the label's own box, to the right of it or below it. How sure a finding is, is the product
-of how well the label fits, how the value stands to it and how well the engine read both; for totals, also
-of whether the other amounts agree.
+How sure a finding is, is the product of how well the label fits, how the value stands to it, how well the
+engine read both, and how far the page repeats what else the question says: of opening hours, those in the
+line for Saturday where it asks for Saturday.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from firellava.reader.entries import entries
 from firellava.reader.findings import Finding
-from firellava.reader.headings import company_names
-from firellava.reader.phrases import end_of_words
-from firellava.reader.values import Shape, amount_of, find, is_worded
+from firellava.reader.issuers import company_names
+from firellava.reader.relevance import Asked
+from firellava.reader.totals import totals
+from firellava.reader.values import Shape, Value, find, is_worded
 from firellava.reader.vocabulary import FIELDS, is_label, label_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from decimal import Decimal
+    from collections.abc import Iterator, Sequence
 
     from firellava.reader.boxes import TextBox
+    from firellava.reader.entries import Entry
     from firellava.reader.layout import Page
     from firellava.reader.vocabulary import Field
 
-__all__ = ["field_value", "value_beside"]
+__all__ = ["field_value", "unlabelled"]
 
-# How sure it is that a value belongs to a label, by where it stands.
-_IN_ROW: Final = 1.0
-_BELOW: Final = 0.85
-
-# How sure a value is that has no label, and one whose label is not in the vocabulary.
+# How sure a value is that has no label, and one that stands after its label in one box, without a colon.
 _UNLABELLED: Final = 0.75
-_OWN_WORDS: Final = 0.9
+_FOLLOWS: Final = 0.97
+
+_SURELY: Final = 0.85
+"""How strong an entry is whose value may hold more than the number asked for."""
+
+_PREPOSITIONS: Final = ("by", "to", "from", "dear", "attn", "attention")
+"""Labels that end in one of these need no colon before a name."""
 
 _FILLER: Final = re.compile(
-    r"\b(?:number|no|nr|num|id|code|ref|is|was|rm|usd|eur|gbp)\b|[\W\d_]", re.IGNORECASE
+    r"\b(?:number|no|nr|num|id|code|ref|is|was|rm|usd|eur|gbp|your|our)\b|[\W\d_]", re.IGNORECASE
 )
-_TAX_TABLE: Final = re.compile(r"\b(?:gst|vat|tax)\s*(?:summary|analysis|breakdown)", re.IGNORECASE)
+_YEAR: Final = re.compile(r"\d{4}|'\d\d|\d\W\d+\W\d")
 
 
-def field_value(page: Page, field: Field) -> Finding | None:
-    """The value of a field of the vocabulary, or None where the page does not state it."""
-    found = list(_labelled(page, field))
+_BUYER: Final = next(field for field in FIELDS if field.name == "buyer")
+
+
+def field_value(
+    page: Page, field: Field, words: Sequence[str] = (), shape: Shape | None = None
+) -> Finding | None:
+    """The value of a field of the vocabulary, or None where the page does not state it.
+
+    Args:
+        page: where to look.
+        field: what to look for.
+        words: what else the question says, in lower case.
+        shape: the form of the value, where the question wants another than the field's own.
+    """
+    shape = shape or field.shape
+    found = [*_labelled(page, field, shape), *_following(page, field, shape)]
     if field.name == "total":
-        found = _weighed_totals(page, found)
+        found = totals(page, found)
     if field.name == "company":
-        found += company_names(page)
+        buyers = {finding.evidence[-1] for finding in _labelled(page, _BUYER, Shape.NAME)}
+        found += [name for name in company_names(page, words) if not buyers.intersection(name.evidence)]
     if field.without_label:
-        found += _unlabelled(page, field)
-    return max(found, key=lambda finding: finding.confidence, default=None)
+        found += unlabelled(page, field, shape)
+    asked = Asked.of(words, page, shape)
+    kinds = field.name == "company"
+    return max(
+        (_qualified(page, finding, asked, strict=not kinds) for finding in found),
+        key=lambda finding: finding.fit,
+        default=None,
+    )
 
 
-def _labelled(page: Page, field: Field) -> Iterator[Finding]:
-    for box in page.boxes:
-        label = _label_in(box.text, field)
-        if label is None:
+def _qualified(page: Page, finding: Finding, asked: Asked, *, strict: bool) -> Finding:
+    """A finding, less sure where the rest of the question does not stand with it."""
+    rows = [row.text for row in page.rows if any(box in row.boxes for box in finding.evidence)]
+    narrowed = asked.fit(" ".join((*rows, *(box.text for box in finding.evidence))), strict=strict)
+    return replace(finding, fit=finding.fit * narrowed)
+
+
+def _labelled(page: Page, field: Field, shape: Shape) -> Iterator[Finding]:
+    """Values that the layout sets beside or below one of the field's labels."""
+    for entry in entries(page):
+        label = None if entry.in_table else _label_in(entry.label, field)
+        value = _fitting(entry, shape) if label else None
+        if label is None or value is None:
             continue
         rank, start, end = label
-        fit = 0.98 - 0.1 * rank / len(field.labels)
-        for text, value_box, relation in _beside(page, box, end, field.shape):
-            label_ends = box.text.index(text, end) if value_box is box else len(box.text)
-            # Other words around the label may mean that it labels something else.
-            odd = len(_FILLER.sub("", box.text[:start])) + len(_FILLER.sub("", box.text[end:label_ends]))
-            if odd and field.shape in {Shape.NUMBER, Shape.NAME}:
-                continue
-            boxes = (box,) if value_box is box else (box, value_box)
-            sure = fit * relation * max(0.5, 1 - 0.02 * odd) * min(box.score for box in boxes)
-            yield Finding(text, sure, boxes)
+        # Other words around the label may mean that it labels something else.
+        odd = len(_FILLER.sub("", entry.label[:start] + entry.label[end:]))
+        if odd and shape in {Shape.NUMBER, Shape.NAME}:
+            continue
+        sure = (0.98 - 0.1 * rank / len(field.labels)) * entry.strength * max(0.5, 1 - 0.02 * odd)
+        yield Finding(value, sure * min(box.score for box in entry.boxes), entry.boxes)
 
 
 def _label_in(text: str, field: Field) -> tuple[int, int, int] | None:
@@ -80,130 +111,102 @@ def _label_in(text: str, field: Field) -> tuple[int, int, int] | None:
     return None
 
 
-def _beside(page: Page, label: TextBox, end: int, shape: Shape) -> Iterator[tuple[str, TextBox, float]]:
-    """The values that stand with a label, nearest relation first: in its own box, to the right, below."""
+def _fitting(entry: Entry, shape: Shape) -> str | None:
+    """The part of an entry's value that has the form of the field."""
+    value = entry.value.strip(" :-#\t")
     if shape in {Shape.NAME, Shape.TEXT}:
-        yield from _words_beside(page, label, end)
-        return
-    inline = [value for value in find(shape, label.text) if value.start >= end]
-    if inline:
-        # The last amount of a line is the line's: "TOTAL 2 items 12.40 24.80".
-        yield (inline[-1] if shape is Shape.AMOUNT else inline[0]).text, label, _IN_ROW
-        return
-    right = [(value.text, box) for box in page.right_of(label) for value in find(shape, box.text)]
-    if right:
-        text, box = right[-1] if shape is Shape.AMOUNT else right[0]
-        if shape is not Shape.NUMBER or text == box.text.strip(" :#.") or box is page.right_of(label)[0]:
-            yield text, box, _IN_ROW
-        return
-    below = page.below(label)
-    values = find(shape, below.text) if below else ()
-    if below and values and (shape is not Shape.NUMBER or values[0].text == below.text.strip(" :#")):
-        yield values[0].text, below, _BELOW
+        return value if is_worded(value) and not is_label(value) else None
+    found = find(shape, value)
+    if not found:
+        return None
+    if (
+        shape is Shape.NUMBER
+        and found[0].text != value.rstrip(".")
+        and (found[0].start or entry.strength < _SURELY)
+    ):
+        return None
+    # The last amount of a line is the line's: "TOTAL 2 items 12.40 24.80".
+    return found[-1 if shape is Shape.AMOUNT else 0].text
 
 
-def _words_beside(page: Page, label: TextBox, end: int) -> Iterator[tuple[str, TextBox, float]]:
-    rest = label.text[end:].strip(" :.-#\t")
-    if rest:
-        if label.text[end:].lstrip().startswith((":", "-")):
-            yield rest, label, _IN_ROW
-        return
-    right = page.right_of(label)
-    if right and not is_label(right[0].text) and is_worded(right[0].text):
-        yield right[0].text.strip(" :"), right[0], _IN_ROW
-    below = page.below(label)
-    if below and not is_label(below.text) and is_worded(below.text) and not re.search(r"\d", below.text):
-        yield below.text.strip(" :"), below, _BELOW
+def _following(page: Page, field: Field, shape: Shape) -> Iterator[Finding]:
+    """Values that follow a label in one box, without a colon between them."""
+    for box in page.boxes:
+        label = _label_in(box.text, field)
+        if label is None:
+            continue
+        rank, start, end = label
+        value = _value_after(box.text, end, shape)
+        if value is None:
+            continue
+        # "Paid with a card ending in 7702": what comes before such words does not matter.
+        before = "" if box.text[start:end].lower().endswith(" in") else box.text[:start]
+        odd = len(_FILLER.sub("", before + box.text[end : value.start]))
+        if odd and shape in {Shape.NUMBER, Shape.NAME}:
+            continue
+        sure = (0.98 - 0.1 * rank / len(field.labels)) * _FOLLOWS * max(0.5, 1 - 0.02 * odd)
+        yield Finding(value.text, sure * box.score, (box,))
 
 
-def _weighed_totals(page: Page, totals: list[Finding]) -> list[Finding]:
-    """Totals, each surer where the rest of the page agrees: what was paid, and what the parts add up to."""
-    amounts = [amount_of(value.text) for box in page.boxes for value in find(Shape.AMOUNT, box.text)]
-    expected = {
-        sign * part + whole
-        for names, sign in ((("cash paid", "change"), -1), (("subtotal", "tax"), 1))
-        for whole in _stated(page, names[0])
-        for part in _stated(page, names[1])
-    }
-    tax_table = next((at for at, row in enumerate(page.rows) if _TAX_TABLE.search(row.text)), len(page.rows))
-    weighed = []
-    for place, total in enumerate(totals):
-        amount, label = amount_of(total.text), total.evidence[0]
-        at, row = next((at, row) for at, row in enumerate(page.rows) if label in row.boxes)
-        sure = total.confidence * (0.84 + 0.06 * (amounts.count(amount) > 1) + 0.1 * (amount in expected))
-        # A row of several amounts adds up the columns of a table, such as the one of the taxes at the foot.
-        sure *= 0.85 if sum(bool(find(Shape.AMOUNT, box.text)) for box in row.boxes) > 1 else 1
-        sure *= 0.5 if at >= tax_table else 1
-        sure *= 0.4 if not amount else 1
-        # Of two that fit alike, the lower one: the total stands at the foot.
-        weighed.append(Finding(total.text, sure * (0.99 + 0.01 * place / len(totals)), total.evidence))
-    return weighed
+def _value_after(text: str, end: int, shape: Shape) -> Value | None:
+    if shape in {Shape.NAME, Shape.TEXT}:
+        rest = text[end:].strip(" .,")
+        announced = text[:end].lower().endswith(_PREPOSITIONS) and not text[:1].islower()
+        return (
+            Value(rest, text.index(rest, end)) if announced and is_worded(rest) and ":" not in rest else None
+        )
+    values = [value for value in find(shape, text) if value.start >= end]
+    if not values:
+        return None
+    return values[-1] if shape is Shape.AMOUNT else values[0]
 
 
-def _stated(page: Page, name: str) -> list[Decimal]:
-    field = next(field for field in FIELDS if field.name == name)
-    return [amount for finding in _labelled(page, field) if (amount := amount_of(finding.text)) is not None]
-
-
-def _unlabelled(page: Page, field: Field) -> list[Finding]:
+def unlabelled(page: Page, field: Field, shape: Shape) -> list[Finding]:
     """Values told by their shape alone; each further different one on the page makes the first less sure."""
     # Words such as "due date" or "account" on the row say that the value is another field's.
-    other_labels = [
-        label
-        for other in FIELDS
-        if other.name != field.name and other.shape in {field.shape, Shape.NUMBER}
-        for label in other.labels
-        if " " in label or other.shape is Shape.NUMBER
-    ]
+    alike = _labels_of(field, field.shape)
+    numbers = _labels_of(field, Shape.NUMBER)
     found: list[Finding] = []
     for row in page.rows:
-        labelled_otherwise = any(label_pattern(label).search(row.text) for label in other_labels)
+        otherwise = 1.0
+        if field.shape in {Shape.DATE, Shape.PHONE}:
+            otherwise *= 0.4 if any(label_pattern(label).search(row.text) for label in alike) else 1
+            number = any(label_pattern(label).search(row.text) for label in numbers)
+            otherwise *= 0.4 if number and field.shape is Shape.PHONE else 0.85 if number else 1
         for box in row.boxes:
-            for value in find(field.shape, box.text):
-                sure = _UNLABELLED * box.score
-                if labelled_otherwise and field.shape in {Shape.DATE, Shape.PHONE}:
-                    sure *= 0.5
-                if field.shape is Shape.PHONE and value.text.isdigit():
-                    sure *= 0.3
+            for value in find(shape, box.text):
+                sure = _UNLABELLED * box.score * otherwise * _trust(value, box, row.text, shape)
                 found.append(Finding(value.text, sure, (box,)))
-    different = {finding.text for finding in found}
+    different = {re.sub(r"\W", "", finding.text) for finding in found}
     if field.shape in {Shape.EMAIL, Shape.WEBSITE} and len(different) == 1:
-        return [Finding(found[0].text, 0.95 * found[0].evidence[0].score, found[0].evidence)]
+        return [replace(found[0], fit=0.95 * found[0].evidence[0].score)]
     shared = 1 - 0.08 * min(len(different) - 1, 4)
     return [
-        Finding(finding.text, finding.confidence * shared * (1 - 0.01 * place), finding.evidence)
+        replace(finding, fit=finding.fit * shared * (1 - 0.01 * min(place, 20)))
         for place, finding in enumerate(found)
     ]
 
 
-def value_beside(page: Page, words: Iterable[str], shape: Shape) -> Finding | None:
-    """The value that stands with a label made of the question's own words.
-
-    Args:
-        page: where to look.
-        words: all of these must stand in the label.
-        shape: the form of the value. With TEXT the label must announce it with a colon, stand alone with it
-            on its row, or be followed by something with a digit: words side by side are no label and value.
-    """
-    wanted = tuple(words)
-    found = []
-    for box in page.boxes:
-        end = end_of_words(box.text, wanted)
-        if end is None:
-            continue
-        label = box.text if shape is Shape.AMOUNT else box.text[:end]
-        share = len(wanted) / max(len(re.findall(r"[^\W_]+", label)), len(wanted))
-        for text, value_box, relation in _beside(page, box, end, shape):
-            if shape is Shape.TEXT and value_box is not box and not _announces(page, box, text, relation):
-                continue
-            boxes = (box,) if value_box is box else (box, value_box)
-            sure = _OWN_WORDS * relation * (0.6 + 0.4 * share) * min(box.score for box in boxes)
-            found.append(Finding(text, sure, boxes))
-    return max(found, key=lambda finding: finding.confidence, default=None)
+@lru_cache(maxsize=64)
+def _labels_of(field: Field, shape: Shape) -> tuple[str, ...]:
+    """What labels the values of other fields of a shape; a single word only where numbers are meant."""
+    return tuple(
+        label
+        for other in FIELDS
+        if other.name != field.name and other.shape is shape
+        for label in other.labels
+        if " " in label or shape is Shape.NUMBER
+    )
 
 
-def _announces(page: Page, label: TextBox, value: str, relation: float) -> bool:
-    if label.text.rstrip().endswith(":"):
-        return True
-    alone = len(page.right_of(label)) == 1
-    return relation == _IN_ROW and (alone or any(map(str.isdigit, value)))
+def _trust(value: Value, box: TextBox, row: str, shape: Shape) -> float:
+    """How far a value without a label is to be trusted for its form."""
+    if shape is Shape.PHONE:
+        # Digits in a row, or in groups of four behind letters, number other things more often.
+        telling = re.search(r"[+()]|^0|\b\d{3}\W\d{3}\W\d{4}\b", value.text)
+        behind = re.search(r"[A-Z#]\s*$", box.text[: value.start])
+        return 1.0 if telling and not behind else 0.3
+    if shape in {Shape.DATE, Shape.MOMENT}:
+        with_time = 1.1 if find(Shape.TIME, row) else 1.0
+        return (1.0 if _YEAR.search(value.text) else 0.8) * with_time
+    return 1.0

@@ -1,4 +1,4 @@
-"""What was found on a page, and how sure it is."""
+"""What was found on a page, and how well it fits."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Finding:
 
     Attributes:
         text: the piece, as it stands on the page.
-        confidence: how sure it is that this piece is the one, from 0 to 1.
+        fit: how well it fits the question and its place on the page, from 0 to 1: what fits better is given.
         evidence: the boxes it was told from: the label's, where there is one, and the value's.
     """
 
     text: str
-    confidence: float
+    fit: float
     evidence: tuple[TextBox, ...]

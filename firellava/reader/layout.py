@@ -24,6 +24,9 @@ __all__ = ["Page", "Row", "arrange"]
 PROSE_WORDS: Final = 3.5
 """Average words to a box above which a column is running text and not the cells of a table."""
 
+_ROWS_BELOW: Final = 8
+"""Rows in which a value is looked for under its label; a row of another column may stand between."""
+
 COLUMN_ROWS: Final = 3
 """Rows that must share a gutter before it separates columns."""
 
@@ -76,31 +79,33 @@ class Page:
         """The whole text in reading order, a line for each row."""
         return "\n".join(row.text for row in self.reading_order)
 
+    @cached_property
+    def _places(self) -> dict[int, tuple[int, float]]:
+        """The row of each box, and its level, by the identity of the box."""
+        return {
+            id(box): (at, _level(box, self.slope)) for at, row in enumerate(self.rows) for box in row.boxes
+        }
+
     def right_of(self, box: TextBox) -> tuple[TextBox, ...]:
         """The boxes after `box` in its row, nearest first."""
-        for row in self.rows:
-            if box in row.boxes:
-                return row.boxes[row.boxes.index(box) + 1 :]
-        return ()
+        row = self.rows[self._places[id(box)][0]].boxes
+        return row[next(at for at, other in enumerate(row) if other is box) + 1 :]
 
     def below(self, box: TextBox, reach: float = 2.5) -> TextBox | None:
-        """The nearest box under `box` that shares its left edge or its middle.
+        """The nearest box under `box` that shares its left edge, its right edge or its middle.
 
         Args:
-            box: the label.
-            reach: how far down to look, in heights of `box`.
+            box: a box of this page.
+            reach: how far down to look, in heights of the taller of the two.
         """
-        near = [
-            other
-            for other in self.boxes
-            if 0 < self._level(other) - self._level(box) <= reach * max(box.height, other.height)
-            and self._level(other) - self._level(box) > 0.6 * box.height
-            and _aligned(box, other)
-        ]
-        return min(near, key=self._level, default=None)
-
-    def _level(self, box: TextBox) -> float:
-        return _level(box, self.slope)
+        at, level = self._places[id(box)]
+        near: list[tuple[float, TextBox]] = []
+        for row in self.rows[at : at + _ROWS_BELOW]:
+            for other in row.boxes:
+                apart = self._places[id(other)][1] - level
+                if 0.6 * box.height < apart <= reach * max(box.height, other.height) and _aligned(box, other):
+                    near.append((apart, other))
+        return min(near, key=lambda found: found[0], default=(0.0, None))[1]
 
 
 def arrange(boxes: Iterable[TextBox]) -> Page:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
-from firellava.reader.beyond import SEEING, UNDERSTANDING, needs_beyond, speaks_of_a_scene
+from firellava.reader import wording
+from firellava.reader.beyond import COUNTING, SEEING, UNDERSTANDING, needs_beyond, speaks_of_a_scene
+from firellava.reader.relevance import ASKING_WORDS
 from firellava.reader.values import Shape
-from firellava.reader.vocabulary import FIELDS, Field
+from firellava.reader.vocabulary import FIELDS, PRICE, Field
+from firellava.reader.words import stem, tokens
 
 __all__ = ["Question", "Wants", "understand"]
 
@@ -26,6 +30,9 @@ class Wants(StrEnum):
     MENTION = "the line that speaks of the question's own words"
     TRANSCRIPT = "everything that is written"
     TITLE = "the heading"
+    LIST = "every value of one shape"
+    ITEMS = "the lines of what was bought"
+    LANGUAGE = "the language of the text"
     PRESENCE = "whether something is written"
     COLOUR = "the colours"
     SIZE = "the size in pixels"
@@ -39,91 +46,26 @@ class Question:
     Attributes:
         wants: the kind of answer.
         field: the field asked for, with FIELD and with PRESENCE of a field.
-        words: the question's own words for what it wants, in lower case, with VALUE, MENTION and COLOUR.
-        shape: the form the answer should have, with VALUE.
+        words: the question's own words for what it wants, in lower case.
+        narrowing: those of `words` that not every question for the field has.
+        shape: the form the answer should have, with FIELD, VALUE and LIST.
         phrase: the text whose presence is asked for, with PRESENCE; empty where any text would do.
-        beyond: what it would take to answer, with BEYOND.
+        beyond: what it would take to answer, with BEYOND, and with VALUE where no text says it.
         image: which of several images is meant, counted from 0, or None where the question does not say.
     """
 
     wants: Wants
     field: Field | None = None
     words: tuple[str, ...] = ()
+    narrowing: tuple[str, ...] = ()
     shape: Shape = Shape.TEXT
     phrase: str = ""
     beyond: str = ""
     image: int | None = None
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
-
-
-_PICTURE = r"(?:image|picture|photo|photograph|screenshot|scan)"
-_PAPERS: Final = frozenset(
-    ("document", "page", "sign", "receipt", "invoice", "bill", "letter", "note", "label", "poster", "ticket")
-)
-_PAPER = rf"(?:{_PICTURE}|text|form|{'|'.join(sorted(_PAPERS))})"
-
-_TRANSCRIPT: Final = _any(
-    r"\btranscri(?:be|pt|ption)\b|\bocr\b|^text\s*\??$",
-    r"\b(?:read|extract|copy|list|show|give|output|return|print)\b (?:me |out |aloud )*(?:all |every )*"
-    rf"(?:of )?(?:the |this |any )?(?:words|writing|lettering|{_PAPER})\b(?! (?:number|date))",
-    r"\bwhat (?:do|does|did)\b.*\b(?:say|read)\s*\??$",
-    r"\bwhat (?:is|was|'s|has been)\b.*\b(?:written|printed)\b",
-    r"\bwhat (?:text|words|writing)\b|\bwhat(?: is|'s| are) the (?:text|words|wording|writing)\b",
-    r"\b(?:full|all|whole|entire)(?: of)?(?: the)? text\b",
-)
-_MENTION: Final = re.compile(r"\bwhat\b.*\b(?:says?|said|reads?|written) about (?P<rest>.+)$")
-_SIZE: Final = _any(
-    rf"\b(?:size|dimensions?|resolution|width|height)\b.*\b{_PICTURE}\b",
-    rf"\bhow (?:big|large|wide|tall|high) is (?:the|this) {_PICTURE}\b",
-    rf"\b{_PICTURE}(?:'s)? (?:size|dimensions?|resolution|width|height)\b",
-    r"\bhow many pixels\b",
-    r"^(?:what (?:is|are) the )?(?:resolution|dimensions)\s*\??$",
-)
-_COLOUR: Final = re.compile(r"\bcolou?r(?:s|ed)?\b")
-_TITLE: Final = re.compile(r"\b(?:title|heading|headline|header)\b")
-
-_QUOTED: Final = re.compile(r"[\"“”«]([^\"“”»]+)[\"“”»]|(?<!\w)'([^']+)'(?!\w)")
-_SAYS: Final = re.compile(
-    r"^(?:do|does|did|can|is|are|was|were|has|have)\b.*?\b(?:says?|mentions?|mentioned|contains?|includes?"
-    r"|included|read|lists?|listed|states?|stated|(?:the )?(?:words?|phrase|text))\b"
-    r"(?: that)?\s+(?P<rest>.+)$"
-)
-_PLACE: Final = re.compile(
-    r"(?: (?:anywhere|somewhere|written|printed|shown|visible|mentioned|listed))*"
-    rf"(?: (?:in|on) (?:the |this ){_PAPER})?$"
-)
-_THERE_IS: Final = re.compile(
-    r"^(?:is|are) there (?:an? |any |the |some )?(?P<rest>.+?)"
-    r"(?:\s+(?:in|on|at|given|shown|visible|written|printed|listed)\b.*)?$"
-)
-_IS_THIS: Final = re.compile(
-    r"^is (?:this|it|the \w+) an? (?P<rest>invoice|receipt|bill|ticket|quote|letter)$"
-)
-_YES_OR_NO: Final = re.compile(
-    r"^(?:is|are|was|were|do|does|did|can|could|should|may|must|will|has|have)\b(?! you\b)"
-)
-
-_WHICH_IMAGE: Final = re.compile(
-    rf"\b{_PAPER} (?:number |no\.? |#)?(?P<digit>[1-9])\b(?![/.\d-])"
-    rf"|\b(?P<word>first|second|third|fourth|fifth) (?:{_PAPER}|one)\b"
-)
-_ORDINALS: Final = ("first", "second", "third", "fourth", "fifth")
-
 _LONGEST: Final = 1000
 """Characters of a question that are looked at, from its end: what is longer is not one question."""
-
-# Words that carry no hint of which label to look for.
-_NO_HINT = """
-    a an and any are as at be been by can could cost costs did do does for from get give given has have how
-    i in is it its know listed me much my need of on or our out paid please price printed s see show shown
-    stated tell than that the their them then there these they this to us use used was were what what's when
-    where which who whose will with would written you your image picture photo photograph screenshot scan
-    text form number no code id value find amount name date charged
-"""
-_STOP_WORDS: Final = frozenset(_NO_HINT.split()) | _PAPERS
 
 
 def understand(question: str) -> Question:
@@ -139,66 +81,92 @@ def understand(question: str) -> Question:
 
 def _presence(asked: str) -> Question | None:
     lower = asked.lower().rstrip(" ?.!")
-    if there_is := _THERE_IS.match(lower):
+    if there_is := wording.THERE_IS.match(lower):
         wanted = there_is["rest"]
         if re.fullmatch(r"(?:\w+ )?(?:text|words|writing|lettering)", wanted):
             return Question(Wants.PRESENCE)
         if field := _field_asked(wanted):
             return Question(Wants.PRESENCE, field=field)
-    if not _YES_OR_NO.match(lower):
+    if not wording.YES_OR_NO.match(lower):
         return None
-    if quoted := _QUOTED.search(asked):
+    if quoted := wording.QUOTED.search(asked):
         return Question(Wants.PRESENCE, phrase=(quoted[1] or quoted[2]).strip())
-    if says := _SAYS.match(lower) or _IS_THIS.match(lower):
+    if says := wording.ABOUT.search(lower) or wording.SAYS.match(lower) or wording.IS_THIS.match(lower):
         phrase = re.sub(r"^(?:(?:the )?(?:words?|phrase|text)|an?|any|the|that) ", "", says["rest"])
-        phrase = _PLACE.sub("", phrase)
-        return Question(Wants.PRESENCE, phrase=phrase, field=_field_asked(phrase))
+        phrase = wording.PLACE.sub("", phrase)
+        return Question(Wants.PRESENCE, phrase=phrase, field=_field_asked(phrase), words=_words(phrase))
     return None
 
 
 def _measurement(asked: str) -> Question | None:
     lower = asked.lower()
-    if _SIZE.search(lower):
+    if wording.SIZE.search(lower):
         return Question(Wants.SIZE)
-    if _COLOUR.search(lower) and needs_beyond(lower) != "counting":
+    if wording.COLOUR.search(lower) and needs_beyond(lower) != "counting":
         return Question(Wants.COLOUR, words=_coloured(lower))
     return None
 
 
 def _reading(asked: str) -> Question | None:
     lower = asked.lower()
-    if mention := _MENTION.search(lower):
+    if mention := wording.MENTION.search(lower):
         return Question(Wants.MENTION, words=_words(mention["rest"]))
-    if _TRANSCRIPT.search(lower) and needs_beyond(lower) != "translating":
+    if wording.TRANSCRIPT.search(lower) and needs_beyond(lower) != "translating":
         return Question(Wants.TRANSCRIPT)
     return None
 
 
+def _several(asked: str) -> Question | None:
+    lower = asked.lower()
+    if wording.LANGUAGE.search(lower):
+        return Question(Wants.LANGUAGE)
+    if wording.ITEMS.search(lower) and needs_beyond(lower) is None:
+        return Question(Wants.ITEMS)
+    shape = next((shape for pattern, shape in wording.PLURALS if pattern.search(lower)), None)
+    return Question(Wants.LIST, shape=shape) if shape and wording.LIST.search(lower) else None
+
+
 def _beyond(asked: str) -> Question | None:
-    needed = needs_beyond(asked.lower())
+    lower = asked.lower()
+    needed = needs_beyond(lower)
+    if needed == COUNTING and (words := _words(wording.HOW_MANY.sub(" ", lower))):
+        # "Refills: 0" answers how many refills are left; things in a picture are not counted.
+        return Question(Wants.VALUE, words=words, shape=Shape.COUNT, beyond=needed)
     return Question(Wants.BEYOND, beyond=needed) if needed else None
 
 
 def _title_or_field(asked: str) -> Question | None:
     lower = asked.lower()
-    if _TITLE.search(lower):
-        return Question(Wants.TITLE)
-    field = _field_asked(lower)
-    return Question(Wants.FIELD, field=field) if field else None
+    if wording.TITLE.search(lower):
+        return Question(Wants.TITLE, words=("subject",) if "subject" in lower else ())
+    field = None if wording.HOW_MEASURED.match(lower) else _field_asked(lower)
+    if field is None:
+        return None
+    shape = Shape.MOMENT if field.shape is Shape.DATE and lower.startswith("when") else field.shape
+    words = _words(lower)
+    narrowing = tuple(
+        word for word in words if stem(word) not in _own_words(field) and word not in ASKING_WORDS
+    )
+    return Question(Wants.FIELD, field=field, words=words, narrowing=narrowing, shape=shape)
 
 
 def _value(asked: str) -> Question:
     lower = asked.lower()
-    if speaks_of_a_scene(lower):
-        return Question(Wants.BEYOND, beyond=SEEING)
-    words = _words(lower)
-    if not words or _YES_OR_NO.match(lower) or re.match(r"how\b(?! much)", lower):
-        return Question(Wants.BEYOND, beyond=UNDERSTANDING)
-    return Question(Wants.VALUE, words=words, shape=_shape_asked(lower))
+    beyond = SEEING if speaks_of_a_scene(lower) else ""
+    words, shape = _words(lower), _shape_asked(lower)
+    if not words and shape is Shape.AMOUNT:
+        return Question(Wants.FIELD, field=PRICE, shape=shape)
+    if (
+        not words
+        or wording.YES_OR_NO.match(lower)
+        or (re.match(r"how\b", lower) and not wording.HOW.match(lower))
+    ):
+        return Question(Wants.BEYOND, beyond=beyond or UNDERSTANDING)
+    return Question(Wants.VALUE, words=words, shape=shape, beyond=beyond)
 
 
 # The first rule that knows the question has it; the last one knows them all.
-_RULES: Final = (_presence, _measurement, _reading, _beyond, _title_or_field, _value)
+_RULES: Final = (_presence, _measurement, _reading, _several, _beyond, _title_or_field, _value)
 
 
 def _field_asked(lower: str) -> Field | None:
@@ -206,25 +174,42 @@ def _field_asked(lower: str) -> Field | None:
 
 
 def _shape_asked(lower: str) -> Shape:
-    if re.search(r"\bhow much\b|\bprice\b|\bcosts?\b|\bamount\b|\bfee\b", lower):
-        return Shape.AMOUNT
-    if re.search(r"\bnumber\b|\bcode\b|\bid\b|\bno\b", lower):
-        return Shape.NUMBER
-    return Shape.DATE if re.match(r"when\b", lower) else Shape.TEXT
+    return next((shape for pattern, shape in wording.SHAPE_WORDS if pattern.search(lower)), Shape.TEXT)
+
+
+_PRICED: Final = re.compile(r"\bhow much\b.*\bcosts?\b|\bprice\b|\bcosts?\b")
+_PRICES: Final = frozenset(("fee", "fees", "fare", "charge", "charges", "rate", "amount"))
 
 
 def _words(lower: str) -> tuple[str, ...]:
-    return tuple(word for word in re.findall(r"[^\W_]+(?:'\w+)?", lower) if word not in _STOP_WORDS)
+    """The words of a question that tell what it wants."""
+    found = [word.removesuffix("'s") for word in tokens(lower)]
+    wanted = [word for word in found if word not in wording.STOP_WORDS]
+    if _PRICED.search(lower) and not _PRICES.intersection(wanted):
+        wanted.append("price")
+    if lower.startswith("how old"):
+        wanted.append("age")
+    if lower.startswith(("when", "where")):
+        wanted.append(lower.split(maxsplit=1)[0].removesuffix("'s"))
+    return tuple(wanted)
+
+
+@lru_cache(maxsize=128)
+def _own_words(field: Field) -> frozenset[str]:
+    said = re.sub(r"\\[a-z]", " ", " ".join((field.name, *field.labels, *field.asked)))
+    return frozenset(stem(word) for word in (*re.findall(r"[a-z]{2,}", said), *field.name.split()))
 
 
 def _coloured(lower: str) -> tuple[str, ...]:
     """The words for what has the colour; a sign in a picture is such a thing, the picture itself is not."""
-    without = re.sub(rf"\b{_PICTURE}s?\b|{_COLOUR.pattern}", " ", lower)
-    return tuple(word for word in re.findall(r"[^\W_]+", without) if word not in _STOP_WORDS - _PAPERS)
+    without = re.sub(rf"\b{wording.PICTURE}s?\b|{wording.COLOUR.pattern}", " ", lower)
+    return tuple(
+        word for word in re.findall(r"[^\W_]+", without) if word not in wording.STOP_WORDS - wording.PAPERS
+    )
 
 
 def _which_image(lower: str) -> int | None:
-    match = _WHICH_IMAGE.search(lower)
+    match = wording.WHICH_IMAGE.search(lower)
     if match is None:
         return None
-    return int(match["digit"]) - 1 if match["digit"] else _ORDINALS.index(match["word"])
+    return int(match["digit"]) - 1 if match["digit"] else wording.ORDINALS.index(match["word"])

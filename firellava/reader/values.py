@@ -20,14 +20,19 @@ class Shape(StrEnum):
 
     AMOUNT = "amount"
     DATE = "date"
+    MOMENT = "date or time"
     TIME = "time"
     HOURS = "time span"
     NUMBER = "number"
+    COUNT = "count"
+    QUANTITY = "quantity"
+    MEASURE = "measure"
     PHONE = "telephone number"
     EMAIL = "e-mail address"
     WEBSITE = "web address"
     ADDRESS = "address"
     NAME = "name"
+    PLACE = "place"
     TEXT = "text"
 
 
@@ -48,19 +53,56 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
-_CURRENCY = r"(?:[$£€¥₹₩]|(?:USD|EUR|GBP|CHF|CAD|AUD|SGD|MYR|JPY|INR|RM|kr)(?![a-z])\.?)"
+_CURRENCY = (
+    r"(?:[$£€¥₹₩₽₺฿]|(?:USD|EUR|GBP|CHF|CAD|AUD|SGD|MYR|JPY|INR|PLN|CZK|SEK|NOK|DKK|RM|kr|Rs)(?![a-z])\.?)"
+)
 _PLAIN = r"\d{1,3}(?:[,.' ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])"
 _YEAR = r"(?:19|20)\d\d"
 _SHORT_YEAR = r"'?\d\d(?!\d)"
-_CENTS = r"(?:\d{1,3}(?:[,.' ]\d{3})+|\d+)[.,]\d{2}"
-_CLOCK = r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}\s?(?:[ap]\.?m\b\.?)?|(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?"
-_UNTIL = r"\s?(?:[-\N{EN DASH}\N{EM DASH}]|to|until|till)\s?"
+_CENTS = r"(?:\d{1,3}(?:[,.' ]\d{3})+|\d+)[.,]\d{2}|\.\d{2}"
+_CLOCK = (
+    r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}\s?(?:[ap]\.?m\b\.?)?|(?:1[0-2]|0?[1-9])(?:\.[0-5]\d)?\s?[ap]\.?m\b\.?"
+    r"|(?:[01]\d|2[0-3])[0-5]\d\s?(?:hrs?|hours)\b|(?:[01]?\d|2[0-3])h[0-5]\d\b"
+)
+_UNTIL = r"\s?(?:[-\N{EN DASH}\N{EM DASH}~]|to|until|till|through)\s?"
 # A time may follow a year without a space: receipts are narrow.
 _APART = r"(?:(?<![\d:.,])|(?<=[-/.]20\d\d))"
 _STREET = (
-    r"street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|row|square|sq|way|court|ct|place|pl"
-    r"|highway|hwy|parkway|terrace|jalan|jln|rue|strasse|straße|via|calle"
+    r"street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|row|square|sq|way|court|ct|place|pl|close|walk"
+    r"|mews|crescent|quay|highway|hwy|parkway|terrace|jalan|jln|rue|strasse|straße|via|calle|rua|avenida|weg|platz"
+)
+_UNIT = (
+    r"%|°\s?[CF]|(?:mm|cm|km|m|mi|miles?|ft|feet|in|yd|kg|g|mg|lbs?|oz|l|ml|cl|kwh|kj|kcal|cal|w|kw|v|gb|mb|tb|ghz"
+    r"|mhz|hz|mph|km/h|min|mins|minutes?|hours?|hrs?|days?|weeks?|months?|years?|people|persons?|pages?|pcs)\b"
+)
+# The time may follow a date without a space; eight digits are a date where they can be one of our days.
+_DATE_ENDS = r"(?=\D|$|\d{2}:\d\d)"
+_TWO_DIGITS = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])"
+_NUMERIC_DATE = "|".join(
+    rf"{before}{_DAY}{space}{mark}{space}{_DAY}{space}{mark}{space}(?:{_YEAR}{_DATE_ENDS}|{_SHORT_YEAR})"
+    for mark, before in (("-", r"(?<!-)"), ("/", ""), (r"\.", r"(?<!-)"))
+    for space in ("", r"\s")
+)
+_WEEKDAY = r"(?:\b(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,?\s)?"
+_WORD_ENDS = r"(?![^\W\d_])"
+_DATE = (
+    # What stands before "date" is read as its label even where the space was lost.
+    r"(?:(?<![\w/.])|(?<=date)|(?<=dated))(?:"
+    rf"{_YEAR}[-/.](?:1[0-2]|0?[1-9])[-/.]{_DAY}{_DATE_ENDS}|{_YEAR}年\s?\d{{1,2}}月\s?\d{{1,2}}日|{_NUMERIC_DATE}"
+    rf"|(?<!-){_TWO_DIGITS[0]}{_TWO_DIGITS[1]}20[0-4]\d(?![\w-])|(?<!-)20[0-4]\d{_TWO_DIGITS[1]}{_TWO_DIGITS[0]}(?![\w-])"
+    rf"|(?<!-){_DAY}(?:st|nd|rd|th)?(?:\s+of)?[-/. ]*{_MONTH}{_WORD_ENDS}\.?"
+    rf"(?:[-/,. ']*(?:{_YEAR}|{_SHORT_YEAR}(?!:)))?"
+    rf"|(?<!-)(?:1[0-2]|0?[1-9])/{_YEAR}(?!\d))"
+    rf"|\b{_MONTH}{_WORD_ENDS}\.?[-/ ]*{_DAY}(?:st|nd|rd|th)?(?![\d:])"
+    rf"(?:[-/, ]+(?:{_YEAR}|{_SHORT_YEAR}(?!:)))?"
+    rf"|\b{_MONTH}{_WORD_ENDS}\.?[-/, ]*{_YEAR}"
+)
+
+_QUANTITY: Final = re.compile(
+    rf"(?<![\w.,])(?:{_CURRENCY}\s?)?[-+]?\d[\d.,]*(?<![.,])(?:\s?[-\N{{EN DASH}}]\s?\d[\d.,]*(?<![.,]))?"
+    rf"(?:\s?(?:{_UNIT}|{_CURRENCY}))?(?![\w/:])",
+    re.IGNORECASE,
 )
 
 _SHAPES: Final[dict[Shape, re.Pattern[str]]] = {
@@ -68,18 +110,9 @@ _SHAPES: Final[dict[Shape, re.Pattern[str]]] = {
         rf"(?<![\w.,/:-])-?(?:{_CURRENCY}\s?-?(?:{_PLAIN})|(?:{_CENTS})(?:\s?{_CURRENCY})?)(?![\d/:%]|[.,-]\d)",
         re.IGNORECASE,
     ),
-    Shape.DATE: re.compile(
-        r"(?<!\d)(?:"
-        rf"{_YEAR}[-/.](?:1[0-2]|0?[1-9])[-/.]{_DAY}(?!\d)"
-        rf"|{_DAY}\s?([-/.])\s?{_DAY}\s?\1\s?(?:{_YEAR}|{_SHORT_YEAR})"
-        rf"|{_DAY}(?:st|nd|rd|th)?(?:\s+of)?[-/. ]*{_MONTH}\b\.?(?:[-/,. ']*(?:{_YEAR}|{_SHORT_YEAR}))?"
-        r")"
-        rf"|\b{_MONTH}\b\.?[-/ ]*{_DAY}(?:st|nd|rd|th)?(?!\d)(?:[-/, ]+(?:{_YEAR}|{_SHORT_YEAR}))?"
-        rf"|\b{_MONTH}\b\.?[-/, ]*{_YEAR}",
-        re.IGNORECASE,
-    ),
+    Shape.DATE: re.compile(rf"{_WEEKDAY}(?:{_DATE})(?:{_UNTIL}{_WEEKDAY}(?:{_DATE}))?", re.IGNORECASE),
     Shape.TIME: re.compile(rf"{_APART}(?:{_CLOCK})(?:{_UNTIL}(?:{_CLOCK}))?(?![\d:])", re.IGNORECASE),
-    Shape.HOURS: re.compile(rf"{_APART}(?:{_CLOCK}){_UNTIL}(?:{_CLOCK})(?![\d:])", re.IGNORECASE),
+    Shape.HOURS: re.compile(rf"{_APART}(?:{_CLOCK}|\d{{1,2}}){_UNTIL}(?:{_CLOCK})(?![\d:])", re.IGNORECASE),
     Shape.PHONE: re.compile(r"(?<![\w./-])(?:\+?\(?\d[\d ().-]{6,18}\d)(?![\w/-])"),
     Shape.EMAIL: re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     Shape.WEBSITE: re.compile(
@@ -89,12 +122,22 @@ _SHAPES: Final[dict[Shape, re.Pattern[str]]] = {
     Shape.ADDRESS: re.compile(
         rf"\d+[\w/-]*,?\s+(?:[^\W\d][\w.'-]*\s+){{1,4}}?(?:{_STREET})\b.*"
         r"|.*\b[A-Z]{2}\s+\d{5}(?:-\d{4})?\b.*|.*\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b.*"
-        rf"|.*\b(?:jalan|jln|rue|calle)\b.*\d.*",
+        r"|.*\b(?:jalan|jln|rue|calle|rua|via|avenida)\b.*\d.*|.*\d.*\b(?:jalan|jln)\b.*"
+        r"|(?-i:[A-ZÄÖÜ])[\w.-]*(?:stra(?:ss|ß)e|weg|platz|gasse)\s\d+.*",
         re.IGNORECASE,
     ),
-    Shape.NUMBER: re.compile(r"(?<![\w.,])[#]?(?=[\w/*-]*\d)[A-Z\d*][\w*]*(?:[-/.][\w*]+)*", re.IGNORECASE),
+    Shape.NUMBER: re.compile(
+        r"(?<![\w.,])(?:(?-i:(?!NO|NR|ID)[A-Z]{1,4}) )?\d{2,}(?: \d{2,})+(?![\w.,/:]*\d)"
+        r"|(?<![\w.,])[#]?(?=[\w/*-]*\d)[A-Z\d*][\w*]*(?:[-/.][\w*]+)*",
+        re.IGNORECASE,
+    ),
+    Shape.COUNT: re.compile(r"(?<![\w.,/:-])\d{1,6}(?![\w/:%-]|[.,]\d)"),
+    Shape.QUANTITY: _QUANTITY,
+    Shape.MEASURE: _QUANTITY,
 }
 
+_UNIT_AT_END: Final = re.compile(rf"\d\s?(?:{_UNIT})$", re.IGNORECASE)
+_MONTHS: Final = 12
 _PHONE_DIGITS: Final = (7, 15)
 """Fewest digits of a number with its area, and the most that E.164 allows."""
 
@@ -106,19 +149,24 @@ def find(shape: Shape, text: str) -> tuple[Value, ...]:
         shape: what to look for. NAME and TEXT have no form of their own: the whole text is the value.
         text: what one box says.
     """
+    if shape is Shape.MOMENT:
+        return find(Shape.DATE, text) or find(Shape.HOURS, text) or find(Shape.TIME, text)
     if shape not in _SHAPES:
         return (Value(text.strip(), len(text) - len(text.lstrip())),) if text.strip() else ()
     found = [Value(match.group().strip(" ,"), match.start()) for match in _SHAPES[shape].finditer(text)]
-    if shape is Shape.PHONE:
-        return tuple(value for value in found if _is_phone(value.text))
-    if shape is Shape.NUMBER:
-        return tuple(value for value in found if not _is_another(value.text))
-    return tuple(found)
+    accepted = _ACCEPTED.get(shape)
+    return tuple(value for value in found if accepted is None or accepted(value.text))
 
 
 def is_worded(text: str) -> bool:
     """Whether a text is made of words rather than of figures and marks."""
     return sum(character.isalpha() for character in text) >= max(2, len(text) // 3)
+
+
+def _is_date(text: str) -> bool:
+    """Whether one of the two numbers before the year can be a month, where all three are numbers."""
+    numbers = re.split(r"\D+", text) if re.fullmatch(r"[\d\s/.-]+", text) else []
+    return len(numbers) != 3 or min(int(number) for number in numbers[:2]) <= _MONTHS  # noqa: PLR2004
 
 
 def _is_phone(text: str) -> bool:
@@ -129,6 +177,22 @@ def _is_phone(text: str) -> bool:
 def _is_another(text: str) -> bool:
     """Whether something numeric is an amount or a date."""
     return any(value.text == text for shape in (Shape.AMOUNT, Shape.DATE) for value in find(shape, text))
+
+
+def _is_number(text: str) -> bool:
+    return not _is_another(text)
+
+
+def _has_unit(text: str) -> bool:
+    return _UNIT_AT_END.search(text) is not None
+
+
+_ACCEPTED: Final = {
+    Shape.PHONE: _is_phone,
+    Shape.DATE: _is_date,
+    Shape.NUMBER: _is_number,
+    Shape.MEASURE: _has_unit,
+}
 
 
 def amount_of(text: str) -> Decimal | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from firellava.reader.values import Shape
 
-__all__ = ["COMPANY_ENDINGS", "DOCUMENT_WORDS", "FIELDS", "Field", "is_label", "label_pattern"]
+__all__ = ["FIELDS", "PRICE", "Field", "is_label", "label_pattern"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ FIELDS: Final = (
     _field(
         "discount", Shape.AMOUNT, "discount, you saved, savings, saved", r"\b(?:discount|savings?|saved)\b"
     ),
-    _field("tip", Shape.AMOUNT, "gratuity, tip, service charge", r"\b(?:tip|gratuity|service charge)\b"),
+    _field("tip", Shape.AMOUNT, "gratuity, tip", r"\b(?:tip|gratuity)\b"),
     _field(
         "shipping cost",
         Shape.AMOUNT,
@@ -88,7 +88,7 @@ FIELDS: Final = (
         r"\bchange (?:was|is|did|given|due|returned)\b",
     ),
     _field(
-        "cash paid",
+        "cash payment",
         Shape.AMOUNT,
         "cash tendered, amount tendered, tendered, cash",
         r"\b(?:cash|tendered|handed over)\b",
@@ -132,7 +132,7 @@ FIELDS: Final = (
     _field(
         "delivery date",
         Shape.DATE,
-        "delivery date, shipping date, ship date, delivered, shipped",
+        "delivery date, estimated delivery, shipping date, ship date, delivered, shipped, delivery",
         r"\b(?:delivery|shipping|ship|delivered|shipped)\b.*\bdate\b",
         r"\bwhen\b.*\b(?:delivered|shipped)\b",
     ),
@@ -146,7 +146,8 @@ FIELDS: Final = (
         "time span",
         Shape.HOURS,
         "opening hours, business hours, hours, open, times",
-        r"\bhours\b|\bopening times\b|\bwhen (?:is|are|does)\b.*\bopen\b|\bbetween what times\b",
+        r"\b(?:opening|business|office|working|visiting|store|shop|trading|hours of|the|what|which) hours\b"
+        r"|^hours\b|\bhours of\b|\bopening times\b|\bwhen (?:is|are|does)\b.*\bopen\b|\bbetween what times\b",
         without_label=True,
     ),
     _field(
@@ -167,13 +168,16 @@ FIELDS: Final = (
         not_labels="due date, date due, delivery date, expiry date, birth date, date of birth, best before",
         without_label=True,
     ),
-    _field("e-mail address", Shape.EMAIL, "email, e mail, mail", r"\be-?mail\b", without_label=True),
+    _field(
+        "e-mail address", Shape.EMAIL, "email, e mail, mail", r"^(?!who\b).*\be-?mail\b", without_label=True
+    ),
     _field("fax number", Shape.PHONE, "fax", r"\bfax\b"),
     _field(
         "telephone number",
         Shape.PHONE,
         "telephone, phone, tel, mobile, cell, call",
-        r"\b(?:tele)?phone\b|\bmobile\b|\bcall\b",
+        r"\b(?:tele)?phone\b|\bmobile\b",
+        r"\b(?:to|i|we|can|could|should|you|number) call\b|\bcall (?:for|if|about|to)\b",
         r"\bcontact (?:number|details|information)\b",
         not_labels="fax",
         without_label=True,
@@ -198,11 +202,18 @@ FIELDS: Final = (
         r"\breceipt(?:'s)? (?:number|no\b|id\b|num\b|#|reference|code)",
     ),
     _field(
+        "purchase order number",
+        Shape.NUMBER,
+        "purchase order number, purchase order no, purchase order, po number, po no, your order,"
+        "your reference, po",
+        r"\bpurchase order\b|\bp\.?o\.? (?:number|no\b)",
+    ),
+    _field(
         "order number",
         Shape.NUMBER,
-        "purchase order, order number, order no, order id, po number, po no, order",
+        "order number, order no, order id, order reference, order",
         r"\border (?:number|no\b|id\b|num\b|#|reference|code)",
-        r"\bpurchase order\b|\bp\.?o\.? (?:number|no\b)",
+        not_labels="work order",
     ),
     _field(
         "account number",
@@ -213,17 +224,19 @@ FIELDS: Final = (
     _field(
         "card number",
         Shape.NUMBER,
-        "card number, card no, card, visa, mastercard, amex",
+        "card number, card no, ending in, card, visa, mastercard, amex",
         r"\b(?:card|visa|mastercard) (?:number|no\b|digits)",
         r"\blast (?:four|4) digits\b",
     ),
     _field(
         "buyer",
         Shape.NAME,
-        "bill to, billed to, invoice to, sold to, ship to, customer name, customer, client, buyer, recipient",
+        "bill to, billed to, invoice to, deliver to, delivered to, attention, attn, dear, sold to, ship to,"
+        "customer name, customer, client, buyer, recipient",
         r"\b(?:bill(?:ed)?|sold|invoiced|addressed|issued|made out|ship(?:ped)?) to\b",
-        r"^(?!where\b).*\b(?:customer|client|buyer|recipient|payer)\b",
-        r"\bwho (?:is|was)\b.*\b(?:invoice|bill|receipt|letter)\b.*\b(?:for|to)\b",
+        r"^(?!where\b)(?!.*\b(?:address|phone|number|e-?mail|id|copy)\b).*\b(?:customer|client|buyer|recipient|payer)\b",
+        r"\bwho (?:is|was)\b.*\b(?:invoice|bill|receipt|letter|package|parcel|order|message|e-?mail)\b"
+        r".*\b(?:for|to)\b",
         not_labels="customer copy, customer service",
     ),
     _field(
@@ -246,7 +259,11 @@ FIELDS: Final = (
         Shape.NAME,
         "company name, vendor, seller, supplier, sold by, merchant, company, from",
         r"\b(?:company|shop|store|business|merchant|vendor|seller|supplier|retailer|restaurant|cafe|hotel|firm"
-        r"|issuer|organi[sz]ation|market|supermarket|brand)\b(?!.*\b(?:number|id)\b)",
+        r"|issuer|organi[sz]ation|market|supermarket|brand|sender)\b(?!.*\b(?:number|id|no)\b)",
+        r"\bname of (?:the|this) (?:\w+ )?(?:pharmacy|clinic|hospital|school|university|college|bank"
+        r"|library|museum|airline|railway|garage|dealer|theat(?:re|er)|cinema|salon|bakery|bar|pub|practice|agency|studio|gym"
+        r"|association|club|institution|employer|landlord|provider|utility|place|venue)\b",
+        r"\b(?:which|what) (?:pharmacy|clinic|hospital|school|university|bank|airline|garage|cinema)\b",
         r"\bwho (?:issued|sent|sold|is the sender)\b",
         r"\bwho is (?:this|the|it) ?(?:invoice|receipt|bill|letter)? (?:from|by)\b",
         r"\bwhere (?:was|were|did)\b.*\b(?:bought|purchased?|buy|shop|issued)\b",
@@ -261,21 +278,16 @@ FIELDS: Final = (
     ),
 )
 
-_DOCUMENT_WORDS = """
-    invoice receipt bill tax cash sales sale order quote quotation statement estimate copy official original
-    duplicate customer merchant welcome to thank you simplified credit debit note ticket page date
-"""
-DOCUMENT_WORDS: Final = frozenset(_DOCUMENT_WORDS.split())
-"""Words that name a kind of document: a heading made of them alone is not the name of a company."""
+PRICE: Final = _field(
+    "price",
+    Shape.AMOUNT,
+    "ticket price, price per ticket, admission, entry, fare, price, cost, fee, tickets, amount, total",
+    without_label=True,
+)
+"""What a question that only asks how much wants of a page that has one price."""
 
 _TABLE_HEADERS: Final = re.compile(
     r"(?:item|items|description|qty|quantity|unit|price|unit price|amount|total|tax|code|no|rate)\W*",
-    re.IGNORECASE,
-)
-
-COMPANY_ENDINGS: Final = re.compile(
-    r"\b(?:ltd|limited|inc|llc|corp|co|company|gmbh|ag|plc|sdn\.? ?bhd|bhd|pte|s\.?a\.?|s\.?r\.?l\.?|b\.?v\.?"
-    r"|trading|enterprise|enterprises|store|stores|market|restaurant|cafe|café|studio|hotel|bakery|shop)\b",
     re.IGNORECASE,
 )
 
@@ -288,7 +300,7 @@ def label_pattern(label: str) -> re.Pattern[str]:
         label: words separated by one space, in lower case.
     """
     words = r"[\W_]{0,3}".join(re.escape(word) for word in label.split())
-    end = r"(?![^\W\d_])" if label[-1].isalpha() else ""
+    end = r"s?(?![^\W\d_])" if label[-1].isalpha() else ""
     return re.compile(rf"(?<![^\W\d_]){words}{end}", re.IGNORECASE)
 
 

@@ -82,6 +82,10 @@ def test_a_question_names_its_field(question: str, field: str) -> None:
         ("What does it say about returns?", Wants.MENTION),
         ("How much is the coffee?", Wants.VALUE),
         ("What is the routing number?", Wants.VALUE),
+        ("What items were bought?", Wants.ITEMS),
+        ("List all the phone numbers", Wants.LIST),
+        ("Which dates are on the page?", Wants.LIST),
+        ("What language is it in?", Wants.LANGUAGE),
     ],
 )
 def test_a_question_wants_one_kind_of_answer(question: str, wants: Wants) -> None:
@@ -91,9 +95,6 @@ def test_a_question_wants_one_kind_of_answer(question: str, wants: Wants) -> Non
 @pytest.mark.parametrize(
     ("question", "needs"),
     [
-        ("How many cats are there?", "counting"),
-        ("Count the items on the receipt", "counting"),
-        ("How many items make up the total?", "counting"),
         ("What is the person doing?", "seeing"),
         ("What is the man in the shop wearing?", "seeing"),
         ("Describe the scene.", "seeing"),
@@ -121,6 +122,21 @@ def test_what_text_cannot_tell_is_declined_by_its_name(question: str, needs: str
 
 
 @pytest.mark.parametrize(
+    ("question", "beyond"),
+    [
+        ("How many cats are there?", "counting"),
+        ("Count the items on the receipt", "counting"),
+        ("How many items make up the total?", "counting"),
+        ("What animal is on the poster?", "seeing"),
+    ],
+)
+def test_what_a_label_may_state_is_looked_up_before_it_is_declined(question: str, beyond: str) -> None:
+    asked = understand(question)
+    assert asked.wants is Wants.VALUE
+    assert asked.beyond.startswith(beyond)
+
+
+@pytest.mark.parametrize(
     ("question", "phrase"),
     [
         ("Does it say 'Tow-Away Zone'?", "Tow-Away Zone"),
@@ -136,9 +152,35 @@ def test_a_question_about_presence_names_the_phrase(question: str, phrase: str) 
 
 def test_the_words_of_a_question_say_which_label_and_which_form_to_look_for() -> None:
     asked = understand("How much did the dark chocolate cost?")
-    assert (asked.words, asked.shape) == (("dark", "chocolate"), Shape.AMOUNT)
+    assert (asked.words, asked.shape) == (("dark", "chocolate", "price"), Shape.AMOUNT)
     asked = understand("What is the routing number?")
     assert (asked.words, asked.shape) == (("routing",), Shape.NUMBER)
+
+
+@pytest.mark.parametrize(
+    ("question", "shape"),
+    [
+        ("How much is the late fee?", Shape.AMOUNT),
+        ("How much memory does it have?", Shape.QUANTITY),
+        ("How far is the lake?", Shape.MEASURE),
+        ("How many refills are left?", Shape.COUNT),
+        ("When is lunch?", Shape.MOMENT),
+        ("What is the boarding time?", Shape.TIME),
+        ("Where is the workshop?", Shape.PLACE),
+        ("Who presents the roadmap?", Shape.NAME),
+        ("What is the member number?", Shape.NUMBER),
+        ("Which platform does it leave from?", Shape.TEXT),
+    ],
+)
+def test_a_question_says_what_form_its_answer_has(question: str, shape: Shape) -> None:
+    assert understand(question).shape is shape
+
+
+def test_what_narrows_a_field_down_is_kept() -> None:
+    asked = understand("What are the opening hours on Saturday?")
+    assert asked.field is not None
+    assert (asked.field.name, asked.narrowing) == ("time span", ("saturday",))
+    assert understand("What is the date of the invoice?").narrowing == ()
 
 
 @pytest.mark.parametrize(
