@@ -56,6 +56,9 @@ _REGISTRATION: Final = re.compile(
     r"|\bthank you\b|\bgoods sold\b",
     re.IGNORECASE,
 )
+_SURE: Final = 0.9
+"""No label says that a line is a name: the one that looks most like it may still be another's."""
+
 _TOP: Final = 9
 """Boxes from the top in which a page names who issued it."""
 
@@ -77,7 +80,7 @@ def company_names(page: Page, kinds: Iterable[str] = ()) -> list[Finding]:
         sure += 0.3 * bool(_LEGAL_FORMS.search(text)) or 0.12 * bool(_KINDS.search(text))
         sure += 0.15 * min(max(box.height / usual - 1, 0), 1)
         sure += 0.15 * any(best_match(kind, tokens(text)) for kind in kinds)
-        found.append(Finding(text, min(sure, 1.0) * min(each.score for each in boxes), boxes))
+        found.append(Finding(text, _SURE * min(sure, 1.0) * min(each.score for each in boxes), boxes))
     return found
 
 
@@ -107,7 +110,7 @@ def _whole_name(top: Sequence[TextBox], box: TextBox) -> tuple[TextBox, ...]:
 def _follows(upper: TextBox, lower: TextBox) -> bool:
     """Whether two lines stand close together in about the same size, so that they may be one text."""
     size = max(upper.height, lower.height)
-    near = 0 < lower.middle[1] - upper.middle[1] < 2 * size
+    near = 0 < lower.middle[1] - upper.middle[1] < 2.2 * size
     return near and min(upper.height, lower.height) > 0.6 * size and _overlap(upper, lower)
 
 

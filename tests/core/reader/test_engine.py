@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import matplotlib as mpl
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from firellava.errors import ConfigurationError, MissingExtra
 from firellava.reader import engine
@@ -47,6 +49,15 @@ def test_every_mode_is_read(mode: str) -> None:
     assert [box.text for box in read(documents.drawn(["Harbor Books"], first=48).convert(mode))] == [
         "Harbor Books"
     ]
+
+
+@needs_engine
+@pytest.mark.parametrize("text", ["Crème brûlée 7,50", "Straße der Königin", "São João, Århus"])
+def test_accents_are_kept(text: str) -> None:
+    picture = Image.new("RGB", (900, 140), "white")
+    font = ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 44)
+    ImageDraw.Draw(picture).text((40, 40), text, "black", font)
+    assert [box.text for box in read(picture)] == [text]
 
 
 @needs_engine

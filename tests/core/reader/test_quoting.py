@@ -67,6 +67,49 @@ def test_a_phrase_is_found_over_two_rows_but_not_inside_a_word() -> None:
     assert quoted("Does it say '東京'?", ("新東京駅",)).text == "Yes: “新東京駅”"
 
 
+def test_the_company_is_named_at_the_top_and_is_not_who_it_is_billed_to() -> None:
+    rows = (
+        ("NORTHWIND TRADING",),
+        ("COMPANY LIMITED",),
+        ("12 Quay Street",),
+        ("Bill to",),
+        ("Harbor Books Ltd",),
+    )
+    assert quoted("What is the name of the company?", *rows).text == "NORTHWIND TRADING COMPANY LIMITED"
+    assert quoted("Who is it billed to?", *rows).text == "Harbor Books Ltd"
+
+
+def test_of_opening_hours_those_of_the_day_are_quoted() -> None:
+    rows = (("Monday", "closed"), ("Saturday", "10:00 - 16:00"), ("Sunday", "12:00 - 15:00"))
+    assert quoted("What are the opening hours on Sunday?", *rows).text == "12:00 - 15:00"
+    assert quoted("What are the opening hours on Christmas?", *rows).confidence == 0.0
+
+
+def test_a_line_of_a_price_list_is_chosen_by_the_words_of_the_question() -> None:
+    rows = (("Up to 1 hour", "£1.40"), ("Up to 2 hours", "£2.60"), ("All day", "£7.50"))
+    assert quoted("What is the price for up to 2 hours?", *rows).text == "£2.60"
+    assert quoted("How much does it cost for the whole week?", *rows).confidence == 0.0
+
+
+def test_a_telephone_number_is_not_given_for_someone_the_page_does_not_name() -> None:
+    rows = (("Copper Kettle Tea",), ("Tel: 555-0142-77",))
+    assert quoted("What is the phone number?", *rows).confidence > 0.0
+    assert quoted("What is the recipient's phone number?", *rows).confidence == 0.0
+
+
+def test_how_many_is_answered_where_a_label_states_it_and_is_not_counted() -> None:
+    assert quoted("How many refills are left?", ("Refills", "3")).text == "3"
+    assert quoted("How many mugs were bought?", ("Ceramic mug", "14.00")).text.startswith(
+        "That takes counting"
+    )
+
+
+def test_an_address_answers_where_only_if_the_page_speaks_of_the_thing() -> None:
+    rows = (("Spring fair",), ("3 Harbour Walk, Galway",))
+    assert quoted("Where is the fair?", *rows).text == "3 Harbour Walk, Galway"
+    assert quoted("Where does the concert take place?", *rows).confidence == 0.0
+
+
 _WORDS = [
     "Total",
     "Subtotal",
