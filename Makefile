@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 DEMO_EXTRAS := cli,langchain,llama-index,ocr
 
-.PHONY: demo test check types unit images reliability clean
+.PHONY: demo test check types unit floors images reliability clean
 
 demo: .venv/installed-demo
 	@$(BIN)/python cookbook/demo.py
@@ -22,6 +22,10 @@ types: .venv/installed-$(EXTRAS)
 unit: .venv/installed-$(EXTRAS)
 	$(BIN)/python -m pytest
 
+# `make test` takes the newest frameworks that can be installed together; this the oldest ones supported.
+floors: .venv-floors/installed
+	.venv-floors/bin/python -m pytest tests/langchain tests/llama_index tests/adapters
+
 # The table of docs/RELIABILITY.md is what the tests observe; the figures are printed to be copied there.
 reliability: .venv/installed-$(EXTRAS)
 	FIRELLAVA_WRITE_RELIABILITY=1 $(BIN)/python -m pytest tests/reliability
@@ -32,7 +36,7 @@ images: .venv/installed-demo
 	$(BIN)/python cookbook/make_images.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-floors build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("firellava needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
@@ -46,4 +50,11 @@ clean:
 .venv/installed-%: .venv/bin/python pyproject.toml
 	@echo "Installing firellava[$*] into .venv (once, a few minutes) …"
 	@$(INSTALL) --editable ".[$*]"
+	@touch $@
+
+.venv-floors/installed: tests/floors.txt pyproject.toml
+	@echo "Installing the oldest frameworks into .venv-floors (once, a few minutes) …"
+	@$(PYTHON) -m venv .venv-floors
+	@.venv-floors/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint tests/floors.txt --editable ".[dev]"
 	@touch $@
