@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection  # noqa: TC003 - pydantic reads it where a policy is a setting
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import httpx
@@ -16,7 +16,7 @@ from firellava.errors import ConfigurationError, ImageDownloadFailed, UnsafeURL
 from firellava.images.addresses import literal_address
 from firellava.images.limits import MAX_BYTES
 
-__all__ = ["FetchPolicy", "check_url", "join_url", "port_of", "shown_url"]
+__all__ = ["FetchPolicy", "check_url", "join_url", "matches_host", "port_of", "shown_url"]
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _LARGEST_PORT: Final = 65535
@@ -34,7 +34,8 @@ class FetchPolicy:
         max_bytes: of one image, after unpacking.
         max_redirects: how often a server may point elsewhere.
         allowed_hosts: host names as URLs have them (ASCII, lower case), redirects included; None allows any.
-            Any collection of them is accepted and kept as a frozenset.
+            ``*.example.com`` stands for every name that ends in ``.example.com``, and not for that one
+            itself. Any collection of them is accepted and kept as a frozenset.
         allow_http: also without encryption, where anyone on the way can put in another image.
         allow_private: also from this machine and private networks. Only where no URL comes from others.
 
@@ -67,6 +68,14 @@ class FetchPolicy:
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"FetchPolicy: {name} is True or False.")
 
+    def narrowed_to(self, hosts: Collection[str]) -> FetchPolicy:
+        """This policy for hosts that are allowed by both, itself and `hosts`."""
+        own = frozenset(hosts) if self.allowed_hosts is None else frozenset(self.allowed_hosts)
+        # Of two names of which one stands for the other, the narrower is what both allow.
+        both = {host for host in own if matches_host(host, hosts)}
+        both |= {host for host in hosts if matches_host(host, own)}
+        return replace(self, allowed_hosts=both)
+
     def as_dict(self) -> dict[str, Any]:
         """Every field as a plain JSON value; ``FetchPolicy(**values)`` makes the same policy of them."""
         hosts = None if self.allowed_hosts is None else sorted(self.allowed_hosts)
@@ -95,9 +104,16 @@ def check_url(url: str | httpx.URL, policy: FetchPolicy) -> httpx.URL:
         raise UnsafeURL(
             f"{shown} has no valid host and port: a host is a name or an address in the usual notation."
         )
-    if policy.allowed_hosts is not None and host.removesuffix(".") not in policy.allowed_hosts:
+    if policy.allowed_hosts is not None and not matches_host(host.removesuffix("."), policy.allowed_hosts):
         raise UnsafeURL(f"{shown}: the host is not among the allowed_hosts of the FetchPolicy.")
     return parsed
+
+
+def matches_host(host: str, allowed: Collection[str]) -> bool:
+    """Whether a host is among those allowed, by its own name or by ``*.`` and what its name ends in."""
+    return host in allowed or any(
+        pattern.startswith("*.") and host.endswith(pattern[1:]) for pattern in allowed
+    )
 
 
 def join_url(url: httpx.URL, location: bytes) -> httpx.URL:

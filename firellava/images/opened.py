@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from PIL import Image
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from firellava.images.regions import Region
 
 __all__ = ["OpenedImage", "explained", "missing_page"]
+
+_MIME_TYPES: Final = {"PDF": "application/pdf", "PPM": "image/x-portable-anymap"}
+"""Those that are not called after the format. Netpbm's three (PBM, PGM, PPM) count as one format here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,13 @@ class OpenedImage(ABC):
         """Width and height of the upright picture, or of the part of it that is wanted."""
         left, top, right, bottom = pixel_box(self.region, self.whole)
         return right - left, bottom - top
+
+    @property
+    def mime_type(self) -> str | None:
+        """What the file is, by its content; None for pixels."""
+        if self.format == "pixels":
+            return None
+        return _MIME_TYPES.get(self.format, f"image/{self.format.lower()}")
 
     @property
     def is_turned(self) -> bool:
