@@ -232,10 +232,15 @@ def _check_context(count: int, card: ModelCard) -> None:
 def _check_capabilities(request: Request, card: ModelCard) -> None:
     capabilities, parameters = card.capabilities, request.parameters
     if parameters.tools and not capabilities.tools:
-        raise UnsupportedCapability(f"{card.name} does not call tools: choose a model whose card says tools.")
+        method = "json_schema" if capabilities.json_schema else "prompt"
+        raise UnsupportedCapability(
+            f"{card.name} does not call tools: choose a model whose card says tools. For an answer in the "
+            f"form of a schema there is method={method!r}."
+        )
     if parameters.response_format and not capabilities.json_schema:
         raise UnsupportedCapability(
-            f"{card.name} does not take a response_format: ask for JSON in the prompt."
+            f"{card.name} does not take a response_format: put the schema into the prompt, as "
+            "method='prompt' does."
         )
     if request.completion and request.images and not capabilities.completions:
         raise UnsupportedCapability(f"{card.name} takes no images in the completions API: use chat.")

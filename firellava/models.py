@@ -30,6 +30,7 @@ __all__ = [
     "ImageTarget",
     "ModelCard",
     "PromptTemplate",
+    "ToolImages",
     "catalogue",
     "expand_model_name",
     "model_card",
@@ -52,6 +53,14 @@ format that cannot be cleaned or is not accepted, is encoded anew.
 
 ImageFormat = Literal["JPEG", "PNG", "GIF", "BMP", "TIFF", "PPM", "WEBP"]
 """Formats by the names Pillow's decoders give them."""
+
+ToolImages = Literal["native", "hoisted", "text"]
+"""Where images in the results of tools go.
+
+``native`` leaves them in the tool message. ``hoisted`` moves them into a user message after the tool messages
+that answer the same message, with a text that names the call: any model that sees images takes that. ``text``
+sends a text in their place, for models that see no images while they use tools.
+"""
 
 
 class _Data(BaseModel):
@@ -117,6 +126,7 @@ class Capabilities(_Data):
         tools: the model calls tools.
         json_schema: the server constrains output to a JSON schema.
         completions: the completions API takes images for this model, at its ``<image>`` tokens.
+        tool_images: where images in tool messages go.
         tool_choice_objects: a tool may be chosen by an object that names it, not by a word alone.
         unsupported_fields: fields of requests and messages that the server does not know; they only steer,
             and are left out.
@@ -128,6 +138,7 @@ class Capabilities(_Data):
     tools: bool = False
     json_schema: bool = True
     completions: bool = False
+    tool_images: ToolImages = "hoisted"
     tool_choice_objects: bool = True
     unsupported_fields: frozenset[str] = frozenset()
 

@@ -23,6 +23,7 @@ from firellava.limits import (
     within_limits,
 )
 from firellava.tiling import cut_images
+from firellava.tool_images import with_tool_images_placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,7 +59,7 @@ class Pictures:
         request: the request with an image part for each of `images`.
         images: in order, the prepared image or the URL to pass on.
         adjustments: what was done to the images, a line each.
-        by_image: for each image as it was given, its pictures: the whole, then parts where it was cut.
+        by_image: for each image that is sent, its pictures: the whole, then parts where it was cut.
     """
 
     request: Request
@@ -94,6 +95,9 @@ def pictures_of(
         InvalidRequest: a raw prompt whose images are wanted in parts, for which it has no ``<image>`` tokens.
         UnsupportedCapability: something else the model does not do.
     """
+    left_out = len(request.images)
+    request = with_tool_images_placed(request, card)
+    left_out -= len(request.images)
     check_request(request, card, context.limits)
     warn_of_several_images(request, card)
     if request.completion and request.images and context.fit == "tiles":
@@ -112,7 +116,7 @@ def pictures_of(
     return Pictures(
         request=cut.request,
         images=tuple(sent),
-        adjustments=tuple(_adjustments(images, sent, cut.grids, reasons)),
+        adjustments=(*_left_out(left_out, card), *_adjustments(images, sent, cut.grids, reasons)),
         by_image=tuple(map(tuple, _by_image(sent, cut.grids))),
     )
 
@@ -138,6 +142,7 @@ async def download_ahead(
         LimitExceeded: more images than the server takes.
         UnsupportedCapability: something else the model does not do.
     """
+    request = with_tool_images_placed(request, card)
     check_request(request, card, context.limits)
     sources = [part.source for part in request.images]
     if not _passes_all(context, takes_urls=takes_urls) and (urls := _missing(sources, context)):
@@ -216,6 +221,12 @@ def _warn_of_small_text(
         shown = pictures if grid is None else pictures[1:]
         if _note_on_text(shown) is not None:
             warn_of_small_text(card, in_parts=grid is not None)
+
+
+def _left_out(count: int, card: ModelCard) -> Iterator[str]:
+    if count:
+        told = f"{count} images" if count > 1 else "1 image"
+        yield f"{told} in results of tools left out, since {card.name} sees none there; the rest count from 1"
 
 
 def _adjustments(

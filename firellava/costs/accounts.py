@@ -30,6 +30,7 @@ from firellava.errors import (
 )
 from firellava.hooks import CallDetails
 from firellava.tiling import in_tiles
+from firellava.tool_images import with_tool_images_placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -244,6 +245,7 @@ class Account:
         question, backend, request = self._question, self._backend, self._question.request
         assert request is not None  # noqa: S101 - whoever has observers has a request
         first = self._first_piece
+        images = with_tool_images_placed(request, backend.model_card).images
         return CallDetails(
             question=question.name,
             attempt=self._attempt,
@@ -263,7 +265,7 @@ class Account:
             usage=usage,
             cost_usd=cost,
             may_cost_more=not counted,
-            images=tuple(part.source.sha256 or "url" for part in request.images),
+            images=tuple(part.source.sha256 or "url" for part in images),
             tags=question.observers.tags,
             parameters=_steering(request),
             finish_reasons=() if reply is None else _finish_reasons(reply),

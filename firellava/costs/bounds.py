@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import orjson
 
 from firellava.tiling import LONGEST_MARK, most_pictures
+from firellava.tool_images import with_tool_images_placed
 
 if TYPE_CHECKING:
     from firellava.messages import Message, Request
@@ -63,6 +64,7 @@ def upper_bound(request: Request, card: ModelCard, fit: Fit | None = None) -> To
     The prompt is unbounded where images have neither a rule nor an ``image_token_bound``, or where
     ``extra_body`` replaces the content; the answer is, without ``max_tokens``.
     """
+    request = with_tool_images_placed(request, card)
     return TokenBound(_prompt(request, card, fit), _completion(request, card))
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from firellava.costs.prompts import CONTENT_FIELDS, prompt_text, prompt_tokens
 from firellava.costs.text_tokens import vocabulary_of
+from firellava.tool_images import with_tool_images_placed
 
 if TYPE_CHECKING:
     from firellava.costs.text_tokens import TextTokens
@@ -73,6 +74,7 @@ class Calibration:
         beyond = request.parameters.extra_body
         if not self._affordable() or (beyond and not CONTENT_FIELDS.isdisjoint(beyond)):
             return
+        request = with_tool_images_placed(request, card)
         text = prompt_text(request.messages, request.parameters.tools or ())
         if len(text) > _LONGEST:
             self._pay(len(text) // 10)  # for putting it together

@@ -18,10 +18,12 @@ from firellava.costs.calibration import Calibration, calibration_of
 from firellava.costs.prompts import CONTENT_FIELDS, prompt_text, prompt_tokens
 from firellava.costs.text_tokens import text_tokens, vocabulary_of
 from firellava.errors import CostUnknown
+from firellava.messages import Request
 from firellava.models import ModelCard
 from firellava.replies import Usage
 from firellava.requests import chat_request
 from firellava.tiling import most_pictures
+from firellava.tool_images import with_tool_images_placed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from firellava.costs.calibration import ObservedImages
     from firellava.costs.prices import Prices
     from firellava.costs.text_tokens import TextTokens
-    from firellava.messages import Message, Request
+    from firellava.messages import Message
     from firellava.models import Fit
 
 __all__ = [
@@ -179,6 +181,7 @@ def count_prompt_tokens(
         CostUnknown: there are images, and neither a rule, nor a reply seen, nor a bound says what one takes.
     """
     known = calibration or Calibration()
+    messages = with_tool_images_placed(Request(tuple(messages)), card).messages
     text = prompt_tokens(prompt_text(messages, tools), vocabulary_of(card), messages=len(messages))
     count = sum(len(message.images) for message in messages)
     return known.prompt(text).count + (count * _tokens_per_image(card, known.images) if count else 0)
@@ -224,6 +227,7 @@ def estimate_request(request: Request, backend: Backend, fit: Fit | None = None)
         ConfigurationError: the price file is missing or malformed.
     """
     card, calibration = backend.model_card, calibration_of(backend.label)
+    request = with_tool_images_placed(request, card)
     prices, bound = backend.prices_for(request), upper_bound(request, card, fit)
     images, pictures = len(request.images), most_pictures(request, card, fit)
     observed = calibration.images if images and card.tokens_per_image is None else None

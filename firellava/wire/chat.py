@@ -6,6 +6,7 @@ in `Parameters` or in ``extra_body``.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -49,7 +50,7 @@ def _message(message: Message, card: ModelCard, images: Iterator[PreparedImage |
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
+                "function": {"name": call.name, "arguments": _object(call.arguments)},
             }
             for call in message.tool_calls
         ]
@@ -58,6 +59,20 @@ def _message(message: Message, card: ModelCard, images: Iterator[PreparedImage |
     if message.reasoning is not None and "reasoning_content" not in card.capabilities.unsupported_fields:
         encoded["reasoning_content"] = message.reasoning
     return encoded
+
+
+def _object(arguments: str) -> str:
+    """Arguments as the JSON of an object, whatever the model once wrote: chat templates read them as one.
+
+    What is none goes along as a text inside of one, so that the model sees what it did wrong.
+    """
+    try:
+        is_object = isinstance(orjson.loads(arguments or "{}"), dict)
+    except orjson.JSONDecodeError:
+        is_object = False
+    if is_object:
+        return arguments or "{}"
+    return json.dumps({"invalid_arguments": arguments}, ensure_ascii=False)
 
 
 def _content(

@@ -1,7 +1,8 @@
 """The Fireworks inference API's contract as a real HTTP server, for tests.
 
-Its answers are made by a fixed rule from the request alone (see `answers`, `tools` and `schemas`): no model
-runs here, so what a test proves is the translation on its way to the wire and back, never the wit of a model.
+Its answers, tool calls and JSON for a schema among them, are made by a fixed rule from the request alone (see
+`answers`, `tools` and `schemas`): no model runs here, so what a test proves is the translation on its way to
+the wire and back, never the wit of a model.
 The server speaks HTTP on a port of its own on 127.0.0.1, refuses what the documented API refuses, decodes the
 images it receives, and never opens a connection to anywhere.
 

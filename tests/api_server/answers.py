@@ -4,8 +4,10 @@ An ordinary answer lists what arrived, leaving out what did not:
 
     question: <last user text> | system: <text> | tool result: <text> | image 1: JPEG 336x336 mean #7a7468
 
-An empty system message shows as "(empty)". Further choices (`n`) end in " #2", " #3". Where tools are given
-the answer may be tool calls (`tools`). Where `response_format` asks for JSON, or the prompt holds a JSON
+The question is the last user message, not counting one that shows the pictures of tools' results (see
+`ChatRequest.turns`). An empty system message shows as "(empty)". Further choices (`n`) end in " #2", " #3".
+Where tools are given the answer may be tool calls (`tools`); where the prompt describes tools, it may be a
+text that names one (`text_protocol`). Where `response_format` asks for JSON, or the prompt holds a JSON
 schema, it is JSON for that schema (`schemas`); `json_object` without a schema gives an object whose keys are
 the quoted words of the question. `reasoning_effort` adds reasoning on a model that reasons.
 
@@ -25,6 +27,7 @@ from tests.api_server.contract import ChatRequest, CompletionRequest, ResponseFo
 from tests.api_server.images import ReceivedImage
 from tests.api_server.schemas import Mentions, value_for
 from tests.api_server.served_models import ServedModel
+from tests.api_server.text_protocol import next_step
 from tests.api_server.tools import CalledTool, called_tools
 
 _TEMPLATE = re.compile(r"(?:SYSTEM:(?P<system>.*?))?USER:(?P<user>.*?)(?:ASSISTANT:|$)", re.DOTALL)
@@ -54,18 +57,22 @@ def chat_answers(
     limit: int,
 ) -> list[Answer]:
     """As many answers as the request asks for with `n`."""
-    question = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+    question = next((message.text for turn, message in reversed(request.turns) if turn == "user"), "")
     reasoning = None
     if model.reasoning and request.reasoning_effort not in {None, "none"}:
         reasoning = f"The question has {tokens.count(question)} tokens and {len(images)} images."
     calls = called_tools(request, question, images)
     if calls:
         return [_calling(calls, reasoning, limit)] * (request.n or 1)
-    text = _structured(request, question, images) or _ordinary(
-        question,
-        [message.text or "(empty)" for message in request.messages if message.role == "system"],
-        _tool_results(request),
-        images,
+    text = (
+        next_step(request, images)
+        or _structured(request, question, images)
+        or _ordinary(
+            question,
+            [message.text or "(empty)" for message in request.messages if message.role == "system"],
+            _tool_results(request),
+            images,
+        )
     )
     return [_saying(text, number, request, reasoning, limit) for number in range(request.n or 1)]
 
@@ -107,10 +114,10 @@ def _ordinary(
 
 
 def _tool_results(request: ChatRequest) -> list[str]:
-    """The tool messages since the last user message."""
+    """The tool messages since the last question."""
     results: list[str] = []
-    for message in request.messages:
-        if message.role == "user":
+    for turn, message in request.turns:
+        if turn == "user":
             results.clear()
         elif message.role == "tool":
             results.append(message.text)

@@ -260,6 +260,19 @@ class ChatRequest(_Sampling):
         return self
 
     @property
+    def turns(self) -> list[tuple[str, Message]]:
+        """The messages and whose turn each is.
+
+        A user message with images right behind tool messages belongs to what the tools gave: it is how the
+        API is shown pictures of tools by clients that send none in tool messages.
+        """
+        turns: list[tuple[str, Message]] = []
+        for message in self.messages:
+            shows = message.role == "user" and message.image_urls and turns and turns[-1][0] == "tool"
+            turns.append(("tool" if shows else message.role, message))
+        return turns
+
+    @property
     def image_urls(self) -> list[str]:
         """All images of all messages, in order."""
         return [url for message in self.messages for url in message.image_urls]

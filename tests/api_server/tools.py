@@ -1,7 +1,7 @@
 """Which tools an answer calls, with which arguments: a rule over the request, no judgement.
 
-With tool_choice `auto` (or none given) the request is answered by tool calls unless it ends with a tool
-message or the question says "without tools"; `any` and `required` always call; a named choice calls that
+With tool_choice `auto` (or none given) the request is answered by tool calls unless it ends with a tool's
+result or the question says "without tools"; `any` and `required` always call; a named choice calls that
 tool.
 
 Called are the tools the question mentions by name, one call per mention in order (only the first under
@@ -56,7 +56,7 @@ def _candidates(request: ChatRequest, question: str) -> list[FunctionDefinition]
     choice = request.tool_choice or "auto"
     if isinstance(choice, NamedToolChoice):
         return [function for function in functions if function.name == choice.function.name]
-    answered = request.messages[-1].role == "tool"
+    answered = request.turns[-1][0] == "tool"
     if choice == "none" or (choice == "auto" and (answered or "without tools" in question.lower())):
         return []
     if answered:
@@ -67,8 +67,8 @@ def _candidates(request: ChatRequest, question: str) -> list[FunctionDefinition]
 
 def _called_since_the_question(request: ChatRequest) -> set[str]:
     called: set[str] = set()
-    for message in request.messages:
-        if message.role == "user":
+    for turn, message in request.turns:
+        if turn == "user":
             called.clear()
         called |= {call.function.name for call in message.tool_calls or []}
     return called

@@ -214,6 +214,24 @@ class TestAnswersByRule:
         response = ask(api_server, model=QWEN_MAX, messages=messages, tools=tools, tool_choice="required")
         assert [name for name, _ in calls_of(response)] == ["report"]
 
+    @pytest.mark.parametrize("native", [False, True])
+    def test_pictures_that_a_tool_gave_are_no_question(self, api_server: ApiServer, *, native: bool) -> None:
+        picture = image(data_url(encoded()))
+        called = answered_call("add", "call_1")
+        if native:
+            called[-1]["content"] = [{"type": "text", "text": "3"}, picture]
+        shown = [] if native else [user("Of add:", picture)]
+        response = ask(
+            api_server,
+            model=QWEN_MAX,
+            messages=[user("add 1 and 2"), *called, *shown],
+            tools=[function("add", "a", "b")],
+        )
+        assert calls_of(response) == []
+        assert response.json()["choices"][0]["message"]["content"] == (
+            "question: add 1 and 2 | tool result: 3 | image 1: PNG 64x48 mean #336699"
+        )
+
     def test_reasoning_comes_where_effort_is_asked_for(self, api_server: ApiServer) -> None:
         reply = ask(api_server, model=QWEN_MAX, reasoning_effort="low").json()
         assert (

@@ -283,3 +283,21 @@ def test_a_degraded_answer_says_so(client_for: Make, api_server: ApiServer) -> N
     api_server.fail_next(Fault(drop=True))
     reply = client_for(fallback=OfflineReader()).ask("What is the total?", RECEIPT)
     assert (reply.backend, reply.degraded) == ("offline-reader", True)
+
+
+class TestAKeyThatWasWithheld:
+    """Settings that were stored without the key they had."""
+
+    @each_way
+    def test_is_missed_and_not_fallen_back_from(self, ask: Ask, api_server: ApiServer) -> None:
+        client = VisionClient(base_url=api_server.base_url, key_withheld=True, fallback=OfflineReader())
+        with pytest.raises(ConfigurationError, match="stayed behind"):
+            ask(client)
+        assert api_server.requests == []
+
+    def test_counts_no_more_where_one_is_given_again(self, api_server: ApiServer) -> None:
+        client = VisionClient(api_key=api_server.key, base_url=api_server.base_url, key_withheld=True)
+        assert client.chat(HELLO).text == GREETING
+
+    def test_is_nothing_to_a_backend_of_its_own(self, local: OpenAICompatibleBackend) -> None:
+        assert VisionClient(backend=local, key_withheld=True).backend == local

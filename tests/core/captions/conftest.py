@@ -1,26 +1,14 @@
 """Captioners on the API server, and the two ways of using one."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from firellava import ImageSource, VisionClient
-from firellava.captions import Caption, Captioner, CaptionFailed
-from tests.api_server.plain_requests import encoded
-
-Results = list[Caption | CaptionFailed]
-Describe = Callable[..., Results]
-
-
-def picture(number: int) -> bytes:
-    """A small PNG, another one for each number."""
-    return encoded("PNG", (8, 8), f"#{number * 0x010305:06x}")
-
-
-def source(number: int) -> ImageSource:
-    return ImageSource.from_bytes(picture(number))
+from firellava import VisionClient
+from firellava.captions import Caption, Captioner
+from tests.core.captions.pictures import Describe, Results, wait_for_threads
 
 
 def _describe(captioner: Captioner, sources: Iterable[Any], **settings: Any) -> Results:
@@ -32,6 +20,12 @@ def _describe_async(captioner: Captioner, sources: Iterable[Any], **settings: An
         return [result async for result in captioner.acaptions(sources, **settings)]
 
     return asyncio.run(run())
+
+
+@pytest.fixture(autouse=True)
+def _no_calls_left_for_the_next_test() -> Iterator[None]:
+    yield
+    wait_for_threads()
 
 
 @pytest.fixture(params=[_describe, _describe_async], ids=["captions", "acaptions"])

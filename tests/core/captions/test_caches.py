@@ -21,7 +21,7 @@ from firellava.backends.openai_compatible import OpenAICompatibleBackend
 from firellava.captions import Caption, CaptionCache, Captioner, DiskCaptionCache, MemoryCaptionCache
 from firellava.errors import ConfigurationError
 from tests.api_server import QWEN_MAX, ApiServer, Fault
-from tests.core.captions.conftest import Describe, picture, source
+from tests.core.captions.pictures import Describe, picture, source
 from tests.core.images import documents
 
 Make = Callable[..., VisionClient]

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firellava.captions.in_order import in_order, in_order_async
+from tests.core.captions.pictures import wait_for_threads
 
 # How long each item takes, in steps of half a millisecond: enough to mix up who is done first.
 durations = st.lists(st.integers(0, 4), max_size=30)
@@ -215,6 +216,22 @@ async def test_what_asynchronous_work_raises_comes_in_its_turn_too() -> None:
     assert await until_broken_async(in_order_async(work, itertools.count(), 4)) == [0, 1, 2]
 
 
+async def test_what_is_under_way_ends_before_an_error_is_raised() -> None:
+    begun, ended = asyncio.Event(), []
+
+    async def work(number: int) -> int:
+        if number == 0:
+            await begun.wait()
+            raise Broke
+        begun.set()
+        await asyncio.sleep(0.05)
+        ended.append(number)
+        return number
+
+    assert await until_broken_async(in_order_async(work, range(2), 2)) == []
+    assert ended == [1]
+
+
 def two_and_broken() -> Iterator[int]:
     yield from (0, 1)
     raise Broke
@@ -245,9 +262,7 @@ def test_leaving_early_waits_for_nobody_and_begins_nothing() -> None:
     results.close()
     count = len(begun)
     let_go.set()
-    for thread in threading.enumerate():
-        if thread.name.startswith("firellava-captions"):
-            thread.join(10)
+    wait_for_threads()
     assert len(begun) == count
     assert not waited_in_vain
 

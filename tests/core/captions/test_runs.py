@@ -34,17 +34,10 @@ from firellava.errors import (
 )
 from firellava.replies import Attempt
 from tests.api_server import ApiServer, Fault
-from tests.core.captions.conftest import Describe, picture, source
+from tests.core.captions.pictures import Describe, picture, source, wait_for_threads
 
 Make = Callable[..., VisionClient]
 SLOW = Fault(delay=0.3)
-
-
-def wait_for_threads() -> None:
-    """Let the calls end that are still on their way."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("firellava-captions"):
-            thread.join(10)
 
 
 def failures(results: list[Caption | CaptionFailed]) -> list[type[FireLLaVAError] | None]:
