@@ -6,14 +6,16 @@ URLs, data URLs or base64.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from firellava.errors import InvalidRequest, UnreadableImage
 from firellava.images import ImageSource
 from firellava.messages import ImagePart, TextPart
+from langchain_firellava.stored_images import refuse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from firellava.messages import Detail, Part
 
@@ -52,12 +54,12 @@ def _to_part(block: Any, *, said_by_model: bool) -> Part | None:  # noqa: ANN401
     if isinstance(block, str):
         return TextPart(block)
     kind = _kind(block)
-    if kind == "text":
-        return _text(block)
-    if kind in _IMAGES:
-        return ImagePart(_IMAGES[kind](block), _detail(block))
-    if kind == "media" and str(block.get("mime_type")).startswith("image/"):
-        return ImagePart(_media(block), _detail(block))
+    if kind in _TEXTS and (text := _TEXTS[kind](block)) is not None:
+        return TextPart(text)
+    if kind in _IMAGES and (image := _IMAGES[kind](block)) is not None:
+        return ImagePart(image, _detail(block))
+    if kind in _FOR_CACHES:
+        return None
     name = block.get("mime_type", kind) if kind == "media" else kind
     advice = _ADVICE.get(str(name).partition("/")[0])
     if advice is None and said_by_model:
@@ -67,10 +69,42 @@ def _to_part(block: Any, *, said_by_model: bool) -> Part | None:  # noqa: ANN401
     )
 
 
-def _text(block: Mapping[str, Any]) -> TextPart:
+def _text(block: Mapping[str, Any]) -> str:
     if not isinstance(block.get("text"), str):
         raise InvalidRequest("A text block holds no text under 'text'.")
-    return TextPart(block["text"])
+    return str(block["text"])
+
+
+def _plain_text(block: Mapping[str, Any]) -> str | None:
+    """Type ``text-plain``: a text file, whose text may be in the block."""
+    return block["text"] if isinstance(block.get("text"), str) else None
+
+
+def _json(block: Mapping[str, Any]) -> str:
+    """Type ``json``: what a tool gave, in Converse's and Anthropic's blocks."""
+    try:
+        return json.dumps(block.get("json"), ensure_ascii=False)
+    except (TypeError, ValueError):
+        raise InvalidRequest("A json block holds what cannot be written as JSON.") from None
+
+
+def _document(block: Mapping[str, Any]) -> str | None:
+    """Type ``document``: Anthropic's block, where it holds text, under its title."""
+    source = block.get("source")
+    if (
+        not isinstance(source, dict)
+        or source.get("type") != "text"
+        or not isinstance(source.get("data"), str)
+    ):
+        return None
+    return "\n".join(text for text in (block.get("title"), source["data"]) if text)
+
+
+def _search_result(block: Mapping[str, Any]) -> str:
+    """Type ``search_result``: Anthropic's block, with its title and source above its texts."""
+    texts = [part.get("text") for part in block.get("content") or () if isinstance(part, dict)]
+    lines = (block.get("title"), block.get("source"), *texts)
+    return "\n".join(line for line in lines if isinstance(line, str))
 
 
 def _kind(block: Any) -> str:  # noqa: ANN401 - as above
@@ -108,7 +142,7 @@ def _image(block: Mapping[str, Any]) -> ImageSource:
 
 
 def _image_url(block: Mapping[str, Any]) -> ImageSource:
-    """Type ``image_url``: OpenAI's block, with an object or a plain string."""
+    """Types ``image_url`` and ``input_image``: OpenAI's blocks, with an object or a plain string."""
     given = block.get("image_url")
     url = given.get("url") if isinstance(given, dict) else given
     if not isinstance(url, str):
@@ -116,8 +150,10 @@ def _image_url(block: Mapping[str, Any]) -> ImageSource:
     return _linked(url)
 
 
-def _media(block: Mapping[str, Any]) -> ImageSource:
+def _media(block: Mapping[str, Any]) -> ImageSource | None:
     """Type ``media``: Google's block."""
+    if not _is_image(block.get("mime_type")):
+        return None
     if block.get("data"):
         return _inlined(block["data"])
     if isinstance(block.get("file_uri"), str):
@@ -125,11 +161,38 @@ def _media(block: Mapping[str, Any]) -> ImageSource:
     raise _unknown_image(block)
 
 
-_IMAGES = {"image": _image, "image_url": _image_url}
+def _file(block: Mapping[str, Any]) -> ImageSource | None:
+    """Type ``file``: LangChain's block for any file, where it says that it is an image."""
+    return _image(block) if _is_image(block.get("mime_type")) else None
+
+
+def _is_image(mime_type: object) -> bool:
+    return isinstance(mime_type, str) and mime_type.lower().startswith("image/")
+
+
+_TEXTS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
+    "text": _text,
+    "input_text": _text,
+    "output_text": _text,
+    "text-plain": _plain_text,
+    "json": _json,
+    "document": _document,
+    "search_result": _search_result,
+}
+_IMAGES: dict[str, Callable[[Mapping[str, Any]], ImageSource | None]] = {
+    "image": _image,
+    "image_url": _image_url,
+    "input_image": _image_url,
+    "media": _media,
+    "file": _file,
+}
+_FOR_CACHES = frozenset({"cachePoint", "cache_point"})
+"""Blocks that say where another service is to cache a prompt."""
 
 
 def _linked(url: str) -> ImageSource:
     url = url.strip()
+    refuse_reference(url)
     scheme = url.partition(":")[0].lower()
     if scheme == "data":
         return ImageSource.from_data_url(url)
@@ -145,7 +208,9 @@ def _inlined(data: Any) -> ImageSource:  # noqa: ANN401 - blocks hold what their
     if isinstance(data, bytes | bytearray):
         return ImageSource.from_bytes(data)
     if isinstance(data, str):
-        return ImageSource.from_base64(data)
+        refuse_reference(data)
+        is_data_url = data[:5].lower() == "data:"
+        return ImageSource.from_data_url(data) if is_data_url else ImageSource.from_base64(data)
     raise UnreadableImage(f"The data of an image block is {type(data).__name__}: it takes base64 or bytes.")
 
 

@@ -1,11 +1,13 @@
 """From LangChain's messages to the core's, and from the core's replies to LangChain's. Pure functions.
 
-Images are accepted in every shape LangChain has had. What models say beside text (reasoning, tool calls,
-citations, …) comes back in histories and is left out: the API refuses what it does not know.
+Images are accepted in every shape LangChain has had, tool calls and results also inside the content. What
+models say besides (citations, calls of servers' own tools, …) comes back in histories and is left out: the
+API refuses what it does not know.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +34,18 @@ from firellava import messages as core
 from firellava import replies
 from firellava.errors import InvalidRequest
 from langchain_firellava.content import to_parts
+from langchain_firellava.tool_blocks import calls_in, results_in, to_tool_call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["PROVIDER", "ChunkTranslator", "metadata_of", "to_ai_message", "to_core_messages", "usage_of"]
 
 PROVIDER = "firellava"
 """What traces and metadata call this integration."""
+
+_OURS = (None, PROVIDER, "fireworks")
+"""Who may have made a message whose reasoning is of use to the API's models; None where nobody said."""
 
 _ROLES: dict[str, core.Role] = {
     "system": "system",
@@ -54,22 +60,27 @@ _ROLES: dict[str, core.Role] = {
 def to_core_messages(messages: Sequence[BaseMessage]) -> list[core.Message]:
     """A LangChain conversation as the core's.
 
-    Names, ids and metadata of messages stay behind: the API has no place for them.
+    Names, ids, artifacts and metadata of messages stay behind: the API has no place for them. Reasoning goes
+    along, for models that want to see what they thought while they called tools; not that of other services.
 
     Raises:
         InvalidRequest: a message or a block is of a kind that the API does not take.
         ImageError: an image is damaged, or names a file: a string inside a message never opens one.
     """
-    return [_to_core_message(message) for message in messages]
+    return list(itertools.chain.from_iterable(map(_to_core_messages, messages)))
 
 
-def _to_core_message(message: BaseMessage) -> core.Message:
+def _to_core_messages(message: BaseMessage) -> list[core.Message]:
     if isinstance(message, AIMessage):
-        return core.Message("assistant", to_parts(message.content, said_by_model=True), _tool_calls(message))
+        parts = to_parts(message.content, said_by_model=True)
+        return [core.Message("assistant", parts, _tool_calls(message), reasoning=_reasoning_in(message))]
     if isinstance(message, ToolMessage):
-        return core.Message("tool", to_parts(message.content), tool_call_id=message.tool_call_id)
+        return [core.Message("tool", to_parts(message.content), tool_call_id=message.tool_call_id)]
     role = _role(message)
-    return core.Message(role, to_parts(message.content, said_by_model=role == "assistant"))
+    if role != "user":
+        return [core.Message(role, to_parts(message.content, said_by_model=role == "assistant"))]
+    results, rest = results_in(message.content)
+    return [*results, core.Message(role, to_parts(rest))] if rest or not results else results
 
 
 def _role(message: BaseMessage) -> core.Role:
@@ -88,15 +99,28 @@ def _role(message: BaseMessage) -> core.Role:
 
 def _tool_calls(message: AIMessage) -> tuple[core.ToolCall, ...]:
     """The calls of an earlier turn; those whose arguments were no valid JSON go back as they came."""
-    valid = [
-        core.ToolCall(call["id"] or "", call["name"], json.dumps(call["args"], ensure_ascii=False))
-        for call in message.tool_calls
+    beside = [
+        to_tool_call(call["id"], call["name"], call["args"])
+        for call in (*message.tool_calls, *message.invalid_tool_calls)
     ]
-    invalid = [
-        core.ToolCall(call["id"] or "", call["name"] or "", call["args"] or "")
-        for call in message.invalid_tool_calls
+    known = {call.id for call in beside}
+    return (*beside, *(call for call in calls_in(message.content) if call.id not in known))
+
+
+def _reasoning_in(message: AIMessage) -> str | None:
+    """What the model thought, from the standard blocks or from where it stands beside plain text.
+
+    What a model of another service thought stays behind: it need not be valid here.
+    """
+    if message.response_metadata.get("model_provider") not in _OURS:
+        return None
+    blocks = [] if isinstance(message.content, str) else message.content
+    thoughts = [
+        block["reasoning"]
+        for block in blocks
+        if isinstance(block, dict) and block.get("type") == "reasoning" and block.get("reasoning")
     ]
-    return (*valid, *invalid)
+    return "\n".join(thoughts) or message.additional_kwargs.get("reasoning_content") or None
 
 
 def to_ai_message(reply: replies.Reply, choice: int = 0) -> AIMessage:
@@ -117,11 +141,20 @@ class ChunkTranslator:
     """Turns the pieces of one streamed reply into message chunks that LangChain can add up.
 
     LangChain appends strings of chunks to each other: so what is no increment (metadata, a tool call's name)
-    is put on one chunk only, and usage, which it adds up, on the last.
+    is put on one chunk only, and usage, which it adds up, on the last. Content blocks it adds up by their
+    index. It numbers them itself where they are missing, apart from the numbers that tool calls have, so that
+    a text and a call could become one block: blocks are made and numbered here.
+
+    Args:
+        as_blocks: the content is wanted as standard content blocks (``output_version="v1"``).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_blocks: bool = False) -> None:
         self._announced: set[int] = set()
+        self._as_blocks = as_blocks
+        self._blocks_begun = 0
+        self._indexes: dict[str | int, int] = {}
+        self._kind: str | None = None
 
     def translate(self, chunk: replies.ReplyChunk) -> AIMessageChunk | None:
         """The message chunk for a piece, or None where the piece says nothing a user would see."""
@@ -129,11 +162,15 @@ class ChunkTranslator:
         if chunk.reply is None and not (chunk.text or chunk.reasoning or calls):
             return None
         message = AIMessageChunk(
-            content=chunk.text, additional_kwargs=_reasoning(chunk.reasoning), tool_call_chunks=calls
+            content=list(self._blocks(chunk, calls)) if self._as_blocks else chunk.text,
+            additional_kwargs=_reasoning(chunk.reasoning),
+            tool_call_chunks=calls,
         )
+        if self._as_blocks:
+            message.response_metadata = {"output_version": "v1"}
         if chunk.reply is not None:
             message.usage_metadata = usage_of(chunk.reply.usage)
-            message.response_metadata = metadata_of(chunk.reply)
+            message.response_metadata |= metadata_of(chunk.reply)
             message.chunk_position = "last"
         return message
 
@@ -146,6 +183,23 @@ class ChunkTranslator:
             args=call.arguments,
             index=call.index,
         )
+
+    def _blocks(self, chunk: replies.ReplyChunk, calls: list[ToolCallChunk]) -> Iterator[dict[str, Any]]:
+        if chunk.reasoning:
+            yield {"type": "reasoning", "reasoning": chunk.reasoning, "index": self._index("reasoning")}
+        if chunk.text:
+            yield {"type": "text", "text": chunk.text, "index": self._index("text")}
+        for call in calls:
+            yield {**call, "index": self._index("tool_call", call["index"])}
+
+    def _index(self, kind: str, number: int | None = None) -> int:
+        """The number of the block that a piece belongs to. Text after something else is another block."""
+        block = kind if number is None else number
+        if block not in self._indexes or (number is None and kind != self._kind):
+            self._indexes[block] = self._blocks_begun
+            self._blocks_begun += 1
+        self._kind = kind
+        return self._indexes[block]
 
 
 def usage_of(usage: replies.Usage | None) -> UsageMetadata | None:

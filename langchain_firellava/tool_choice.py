@@ -23,8 +23,10 @@ def to_tool_choice(
     Raises:
         InvalidRequest: it names no tool.
     """
-    if choice is None or choice is False or isinstance(choice, dict):
-        return choice or None
+    if isinstance(choice, dict):
+        choice = _named_in(choice)
+    if not choice:
+        return None
     if choice is True:
         return "any"
     if choice in _WORDS:
@@ -33,3 +35,22 @@ def to_tool_choice(
     if choice not in names:
         raise InvalidRequest(f"tool_choice names {choice!r}; the tools are {', '.join(names) or 'none'}.")
     return {"type": "function", "function": {"name": choice}}
+
+
+def _named_in(choice: dict[str, Any]) -> str:
+    """The word or the tool's name in an object, as OpenAI, Anthropic or Bedrock write it.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    kind = choice.get("type")
+    for inner in (choice.get("function"), choice.get("tool"), choice):
+        if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+            return str(inner["name"])
+    word = kind if kind in _WORDS else next((word for word in _WORDS if word in choice), None)
+    if word is None:
+        raise InvalidRequest(
+            "tool_choice is an object that names no tool: give the tool's name, or "
+            "{'type': 'function', 'function': {'name': …}}."
+        )
+    return str(word)

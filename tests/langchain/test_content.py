@@ -29,6 +29,15 @@ INLINED: dict[str, dict[str, Any]] = {
         "source": {"type": "base64", "media_type": "image/png", "data": RED_BASE64},
         "cache_control": {"type": "ephemeral"},
     },
+    "standard, data URL as base64": {"type": "image", "base64": data_url(RED), "mime_type": "image/png"},
+    "standard file": {"type": "file", "base64": RED_BASE64, "mime_type": "image/png"},
+    "first version's file": {
+        "type": "file",
+        "source_type": "base64",
+        "data": RED_BASE64,
+        "mime_type": "image/png",
+    },
+    "OpenAI, Responses": {"type": "input_image", "image_url": data_url(RED), "detail": "auto"},
     "Google": {"type": "media", "mime_type": "image/png", "data": RED_BASE64},
     "Google, bytes": {"type": "media", "mime_type": "image/png", "data": RED},
     "Bedrock Converse": {"image": {"format": "png", "source": {"bytes": RED}}},
@@ -38,7 +47,9 @@ LINKED: dict[str, dict[str, Any]] = {
     "first version": {"type": "image", "source_type": "url", "url": URL},
     "OpenAI": {"type": "image_url", "image_url": {"url": URL}},
     "OpenAI, plain string": {"type": "image_url", "image_url": URL},
+    "OpenAI, Responses": {"type": "input_image", "image_url": URL},
     "Anthropic": {"type": "image", "source": {"type": "url", "url": URL}},
+    "Google": {"type": "media", "mime_type": "image/png", "file_uri": URL},
 }
 
 
@@ -97,10 +108,8 @@ class TestWhatModelsSayBesideTextIsLeftOut:
     @pytest.mark.parametrize(
         "block",
         [
-            {"type": "reasoning", "reasoning": "Hm."},
             {"type": "thinking", "thinking": "Hm.", "signature": "x"},
-            {"type": "tool_use", "id": "1", "name": "look", "input": {}},
-            {"type": "tool_call", "id": "1", "name": "look", "args": {}},
+            {"type": "redacted_thinking", "data": "x"},
             {"type": "server_tool_call", "id": "1", "name": "search", "args": {}},
             {"type": "non_standard", "value": {"anything": 1}},
         ],
@@ -109,6 +118,46 @@ class TestWhatModelsSayBesideTextIsLeftOut:
         said = {"type": "text", "text": "A cat.", "annotations": [{"type": "citation"}], "index": 1}
         llm.invoke([HumanMessage("What is this?"), AIMessage([block, said]), HumanMessage("Sure?")])
         assert api_server.requests[0].json["messages"][1] == {"role": "assistant", "content": "A cat."}
+
+
+class TestTextArrives:
+    @pytest.mark.parametrize(
+        ("block", "text"),
+        [
+            ({"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}, "id": "1"}, "Hi"),
+            ({"text": "Hi"}, "Hi"),
+            ({"type": "input_text", "text": "Hi"}, "Hi"),
+            ({"type": "text-plain", "text": "Hi", "mime_type": "text/plain", "title": "a.txt"}, "Hi"),
+            (
+                {
+                    "type": "document",
+                    "title": "A note",
+                    "source": {"type": "text", "media_type": "text/plain", "data": "Hi"},
+                },
+                "A note\nHi",
+            ),
+            (
+                {
+                    "type": "search_result",
+                    "title": "A note",
+                    "source": "https://example.com/",
+                    "content": [{"type": "text", "text": "Hi"}],
+                },
+                "A note\nhttps://example.com/\nHi",
+            ),
+        ],
+    )
+    def test_whatever_block_it_stands_in(
+        self, llm: ChatFireLLaVA, api_server: ApiServer, block: dict[str, Any], text: str
+    ) -> None:
+        llm.invoke([HumanMessage([block])])
+        assert api_server.requests[0].json["messages"] == [{"role": "user", "content": text}]
+
+    def test_without_the_marks_of_another_services_cache(
+        self, llm: ChatFireLLaVA, api_server: ApiServer
+    ) -> None:
+        llm.invoke([HumanMessage([{"text": "Hi"}, {"cachePoint": {"type": "default"}}])])
+        assert api_server.requests[0].json["messages"] == [{"role": "user", "content": "Hi"}]
 
 
 class TestWhatTheApiDoesNotTakeIsRefused:
@@ -120,6 +169,10 @@ class TestWhatTheApiDoesNotTakeIsRefused:
             ({"type": "media", "mime_type": "audio/wav", "data": "AAAA"}, "'audio/wav'.*transcribe"),
             ({"type": "video", "url": "https://example.com/v.mp4"}, "'video'.*frames"),
             ({"type": "file", "base64": "AAAA", "mime_type": "application/pdf"}, "'file'.*pages"),
+            ({"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}}, "'file'.*pages"),
+            ({"type": "document", "source": {"type": "base64", "data": "AAAA"}}, "'document'.*pages"),
+            ({"type": "text-plain", "base64": "AAAA", "mime_type": "text/plain"}, "'text-plain'.*text block"),
+            ({"type": "json", "json": {"a": object()}}, "JSON"),
             ({"type": "reasoning", "reasoning": "Hm."}, "'reasoning'.*text and images"),
             ({"type": "text"}, "no text"),
             ({}, "'empty'"),

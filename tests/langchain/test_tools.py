@@ -1,12 +1,14 @@
-"""Tools and structured output: what is asked for, and what comes back."""
+"""Tools: what is offered, what is chosen, and what comes back."""
 
 from collections.abc import Callable
 from typing import Any, TypedDict
 
 import pytest
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableWithFallbacks
+from langchain_core.tools import BaseTool
 from pydantic import BaseModel
+from pydantic.v1 import BaseModel as BaseModelV1
 
 from firellava.errors import InvalidRequest, UnsupportedCapability
 from langchain_firellava import ChatFireLLaVA, image_block
@@ -33,14 +35,18 @@ class Person(BaseModel):
     age: int
 
 
-class PersonDict(TypedDict):
+class PersonV1(BaseModelV1):
     """A person."""
 
     name: str
     age: int
 
 
-QUESTION = "The person is 'Ann', the age is 27."
+class PersonDict(TypedDict):
+    """A person."""
+
+    name: str
+    age: int
 
 
 @pytest.fixture
@@ -69,10 +75,10 @@ class TestTools:
         ask = HumanMessage("add 3 and 4")
         call = bound.invoke([ask])
         result = ToolMessage(["7", image_block(encoded())], tool_call_id=call.tool_calls[0]["id"])
-        assert bound.invoke([ask, call, result]).text == (
-            "question: add 3 and 4 | tool result: 7 | image 1: PNG 64x48 mean #336699"
-        )
-        _, assistant, tool = api_server.requests[1].json["messages"]
+        answer = bound.invoke([ask, call, result]).text
+        assert answer.startswith("question: add 3 and 4 | tool result: 7")
+        assert answer.endswith("image 1: PNG 64x48 mean #336699")
+        _, assistant, tool, _ = api_server.requests[1].json["messages"]
         assert assistant["content"] is None
         assert assistant["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a": 3, "b": 4}'}
         assert tool["tool_call_id"] == assistant["tool_calls"][0]["id"]
@@ -87,6 +93,10 @@ class TestTools:
             ("required", "required"),
             (True, "any"),
             (False, None),
+            ({"type": "any"}, "any"),
+            ({"auto": {}}, "auto"),
+            ({"type": "tool", "name": "look"}, {"type": "function", "function": {"name": "look"}}),
+            ({"tool": {"name": "look"}}, {"type": "function", "function": {"name": "look"}}),
             ("look", {"type": "function", "function": {"name": "look"}}),
             (
                 {"type": "function", "function": {"name": "look"}},
@@ -101,9 +111,30 @@ class TestTools:
         assert api_server.requests[0].json.get("tool_choice") == sent
         assert api_server.requests[0].json["parallel_tool_calls"] is False
 
-    def test_a_choice_of_no_tool_is_refused(self, qwen: ChatFireLLaVA) -> None:
-        with pytest.raises(InvalidRequest, match="'subtract'; the tools are add"):
-            qwen.bind_tools([add], tool_choice="subtract")
+    @pytest.mark.parametrize(
+        "choice", ["subtract", {"type": "function", "function": {"name": "subtract"}}, {"type": "tool"}]
+    )
+    def test_a_choice_of_no_tool_is_refused(self, qwen: ChatFireLLaVA, choice: Any) -> None:
+        with pytest.raises(InvalidRequest, match=r"'subtract'; the tools are add|names no tool"):
+            qwen.bind_tools([add], tool_choice=choice)
+
+    @pytest.mark.parametrize("streams", [False, True])
+    def test_arguments_cut_off_at_the_limit_of_tokens_are_no_valid_call(
+        self, llm_for: Make, *, streams: bool
+    ) -> None:
+        bound = llm_for(model=QWEN_MAX, streaming=streams).bind_tools([look], max_tokens=1)
+        answer = bound.invoke("look for 'red and blue and green'")
+        assert answer.response_metadata["finish_reason"] == "length"
+        assert not any(call["args"].get("colour") for call in answer.tool_calls)
+
+    @pytest.mark.parametrize("strict", [None, True, False])
+    def test_are_offered_strictly_on_request(
+        self, qwen: ChatFireLLaVA, api_server: ApiServer, *, strict: bool | None
+    ) -> None:
+        ready = {"type": "function", "function": {"name": "see", "parameters": {"type": "object"}}}
+        qwen.bind_tools([add, ready], strict=strict).invoke("Hello")
+        told = [tool["function"].get("strict") for tool in api_server.requests[0].json["tools"]]
+        assert told == [strict, strict]
 
     def test_a_model_that_calls_none_is_refused_when_it_is_asked(
         self, llm: ChatFireLLaVA, api_server: ApiServer
@@ -114,56 +145,67 @@ class TestTools:
         assert api_server.requests == []
 
 
-class TestStructuredOutput:
-    @pytest.mark.parametrize("method", ["function_calling", "json_schema", None])
+PARAMETERS = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name", "age"],
+}
+
+
+class PersonTool(BaseTool):
+    name: str = "person"
+    description: str = "A person."
+    args_schema: Any = Person
+
+    def _run(self, **_: Any) -> str:
+        return ""
+
+
+class TestTheKindsOfTools:
     @pytest.mark.parametrize(
-        ("schema", "answer"),
+        "tool",
         [
-            (Person, Person(name="Ann", age=27)),
-            (PersonDict, {"name": "Ann", "age": 27}),
-            (Person.model_json_schema(), {"name": "Ann", "age": 27}),
+            Person,
+            PersonV1,
+            PersonDict,
+            PersonTool(extras={"cache_control": {"type": "ephemeral"}}),
+            Person.model_json_schema(),
+            {"title": "person", "description": "A person.", **PARAMETERS},
+            {"name": "person", "description": "A person.", "parameters": PARAMETERS, "returns": "nothing"},
+            {"name": "person", "input_schema": PARAMETERS, "cache_control": {"type": "ephemeral"}},
+            {"toolSpec": {"name": "person", "inputSchema": {"json": PARAMETERS}}},
+            {
+                "type": "function",
+                "function": {"name": "person", "parameters": PARAMETERS, "examples": []},
+                "cache_control": {"type": "ephemeral"},
+                "defer_loading": True,
+            },
+        ],
+        ids=lambda tool: getattr(tool, "__name__", None),
+    )
+    def test_are_all_offered_without_a_key_the_api_does_not_know(
+        self, qwen: ChatFireLLaVA, api_server: ApiServer, tool: Any
+    ) -> None:
+        answer = qwen.bind_tools([tool]).invoke("A person: 'Ann', 27")
+        (call,) = answer.tool_calls
+        assert call["name"].lower().startswith("person")
+        assert call["args"] == {"name": "Ann", "age": 27}
+        (sent,) = api_server.requests[0].json["tools"]
+        assert sent.keys() == {"type", "function"}
+        assert sent["function"].keys() <= {"name", "description", "parameters"}
+
+    @pytest.mark.parametrize(
+        ("tool", "told"),
+        [
+            ({"type": "web_search"}, "'web_search' belongs to another service"),
+            ({"type": "function"}, "'function' belongs to another service"),
+            ({"type": "object", "properties": {}}, "no tool.*title"),
+            (7, "no tool"),
         ],
     )
-    async def test_has_the_form_of_the_schema(
-        self, qwen: ChatFireLLaVA, method: Any, schema: Any, answer: Any
-    ) -> None:
-        structured = qwen.with_structured_output(schema, method=method)
-        assert structured.invoke(QUESTION) == answer
-        assert await structured.ainvoke(QUESTION) == answer
-
-    def test_in_json_mode_follows_the_prompt(self, qwen: ChatFireLLaVA, api_server: ApiServer) -> None:
-        structured = qwen.with_structured_output(PersonDict, method="json_mode")
-        answer: Any = structured.invoke('Answer with the keys "name" and "age".')
-        assert answer.keys() == {"name", "age"}
-        assert api_server.requests[0].json["response_format"] == {"type": "json_object"}
-
-    def test_takes_the_way_the_model_card_allows(self, llm: ChatFireLLaVA, api_server: ApiServer) -> None:
-        assert llm.with_structured_output(Person).invoke(QUESTION) == Person(name="Ann", age=27)
-        assert api_server.requests[0].json["response_format"]["type"] == "json_schema"
-
-    @pytest.mark.parametrize("method", ["function_calling", "json_schema"])
-    def test_can_be_held_to_it_strictly(
-        self, qwen: ChatFireLLaVA, api_server: ApiServer, method: Any
-    ) -> None:
-        qwen.with_structured_output(Person, method=method, strict=True).invoke(QUESTION)
-        body = api_server.requests[0].json
-        holder = (
-            body["tools"][0]["function"]
-            if method == "function_calling"
-            else body["response_format"]["json_schema"]
-        )
-        assert holder["strict"] is True
-
-    def test_can_come_with_the_raw_answer(self, qwen: ChatFireLLaVA, api_server: ApiServer) -> None:
-        structured = qwen.with_structured_output(Person, method="json_schema", include_raw=True)
-        answer: Any = structured.invoke(QUESTION)
-        assert isinstance(answer["raw"], AIMessage)
-        assert answer["parsed"] == Person(name="Ann", age=27)
-        assert answer["parsing_error"] is None
-        structured = qwen.with_structured_output(Person, method="json_schema", include_raw=True, max_tokens=2)
-        cut: Any = structured.invoke(QUESTION)
-        assert cut["parsed"] is None
-        assert cut["parsing_error"] is not None
+    def test_are_told_from_what_is_none(self, qwen: ChatFireLLaVA, tool: Any, told: str) -> None:
+        with pytest.raises(InvalidRequest, match=f"(?s){told}"):
+            qwen.bind_tools([tool])
 
 
 class TestFallbacksOfLangChain:
