@@ -24,6 +24,7 @@ from firellava.costs.prices import Prices
 from firellava.costs.tracking import track_cost
 from firellava.errors import FireLLaVAError
 from firellava.hooks import CallDetails, CallHook
+from firellava.image_references import ImageReferences
 from firellava.images import ImageSource, PreparedImage, prepare_image
 from firellava.images.fetch_policy import FetchPolicy
 from firellava.limits import SeveralImagesWarning, TextTooSmallWarning
@@ -44,6 +45,7 @@ __all__ = [
     "FireLLaVAError",
     "FireworksBackend",
     "ImagePart",
+    "ImageReferences",
     "ImageSource",
     "Ledger",
     "LlamaCppBackend",

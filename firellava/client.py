@@ -42,6 +42,7 @@ from firellava.settings import (
 if TYPE_CHECKING:
     import os
     from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import httpx
     from pydantic import SecretStr
@@ -108,6 +109,8 @@ class VisionClient:
             are always sent without metadata.
         http_client: your own `httpx.Client` for synchronous calls; it stays yours to close.
         http_async_client: your own `httpx.AsyncClient` for asynchronous calls.
+        key_withheld: an `api_key` was given before, and stayed behind when these settings were pickled or
+            stored: calling raises `ConfigurationError`, and is no reason to fall back.
 
     Raises:
         ConfigurationError: a setting is wrong or contradicts another.
@@ -139,8 +142,10 @@ class VisionClient:
         describe_metadata: str | Sequence[str] = (),
         http_client: httpx.Client | None = None,
         http_async_client: httpx.AsyncClient | None = None,
+        key_withheld: bool = False,
     ) -> None:
-        self._first = first_backend(backend, card, prices, model=model, api_key=api_key, base_url=base_url)
+        asked = {"model": model, "api_key": api_key, "base_url": base_url}
+        self._first = first_backend(backend, card, prices, key_withheld=key_withheld, **asked)
         self._fallbacks = fallbacks(fallback)
         reasons = FALLBACK_REASONS if fallback_on is None else error_classes(fallback_on)
         budget = checked_budget(budget)
@@ -214,6 +219,40 @@ class VisionClient:
     def model_card(self) -> ModelCard:
         """What is known about the model that is asked first."""
         return self._first.model_card
+
+    @property
+    def image_roots(self) -> tuple[Path, ...] | None:
+        """The folders from which images may be read, or None for any."""
+        return self._pipeline.image_roots
+
+    @property
+    def fetch_policy(self) -> FetchPolicy:
+        """What may be downloaded here."""
+        return self._context.fetch_policy
+
+    @property
+    def answers_depend_on(self) -> dict[str, Any]:
+        """What tells the answers of the model that is asked first from another's, as plain JSON values.
+
+        Settings left at their defaults are not in it, nor is what does not change an answer (prices, times),
+        so that what is kept under them is found again with the next version of this package.
+        """
+        told = self._first.model_dump(
+            mode="json", exclude={"card", "prices", "key_withheld"}, exclude_defaults=True
+        )
+        card, context = self.model_card, self._context
+        return {
+            "backend": {"label": self._first.label, **told},
+            "card": card.name,
+            "target": card.image_target.model_dump(mode="json"),
+            "fit": context.fit,
+            "limits": context.limits,
+            "described_metadata": self._pipeline.describe_metadata,
+        }
+
+    def may_be_answered_by(self, label: str) -> bool:
+        """Whether a reply may carry this label of a backend: it is asked, or whatever is found here is."""
+        return any(isinstance(other, Automatic) or other.label == label for other in self._pipeline.order)
 
     def estimate(self, messages: Sequence[Message], **parameters: Any) -> Estimate:  # noqa: ANN401 - see Parameters
         """What `chat` would take, in tokens and dollars, of the model that is asked first.

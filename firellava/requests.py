@@ -19,9 +19,17 @@ if TYPE_CHECKING:
     from firellava.images import ImageInput
     from firellava.messages import Part
 
-__all__ = ["chat_request", "completion_request", "load_images", "newest_images", "question_message"]
+__all__ = [
+    "LEFT_OUT",
+    "chat_request",
+    "completion_request",
+    "load_images",
+    "newest_images",
+    "question_message",
+]
 
-_LEFT_OUT: Final = TextPart("[An earlier image is no longer shown here.]")
+LEFT_OUT: Final = "[An earlier image is no longer shown here.]"
+"""What a model reads where an image was left out."""
 
 
 def question_message(question: str, images: Iterable[ImageInput]) -> Message:
@@ -93,7 +101,7 @@ def newest_images(request: Request, keep: int | None) -> Request:
     images = itertools.count()
 
     def kept(part: Part) -> Part:
-        return _LEFT_OUT if isinstance(part, ImagePart) and next(images) < older else part
+        return TextPart(LEFT_OUT) if isinstance(part, ImagePart) and next(images) < older else part
 
     messages = (
         replace(message, content=[kept(part) for part in message.parts]) if message.images else message

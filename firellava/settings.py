@@ -43,9 +43,18 @@ def first_backend(
     backend: Backend | None,
     card: ModelCard | str | None,
     prices: Prices | Mapping[str, Any] | None = None,
+    *,
+    key_withheld: bool = False,
     **settings: object,
 ) -> Backend:
     """The backend that is asked first: the one given, or the API's with these settings.
+
+    Args:
+        backend: the one given.
+        card: what is known about its model.
+        prices: what its tokens cost.
+        key_withheld: whether the API's key was given once and stayed behind; a backend knows that of its own.
+        settings: of the API's backend, where None leaves one to its default.
 
     Raises:
         ConfigurationError: a setting is wrong, or contradicts the backend that was given.
@@ -53,7 +62,7 @@ def first_backend(
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     known = {name: value for name, value in (("card", card), ("prices", prices)) if value is not None}
     if backend is None:
-        return FireworksBackend(**given | known)
+        return FireworksBackend(**given | known, key_withheld=key_withheld)
     if given:
         raise ConfigurationError(f"backend= already decides {', '.join(given)}: give one or the other.")
     return type(backend).model_validate({**dict(backend), **known}) if known else backend

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from firellava.messages import Part, Request
     from firellava.models import Fit, ModelCard
 
-__all__ = ["LONGEST_MARK", "CutRequest", "cut_images", "in_tiles", "most_pictures"]
+__all__ = ["LONGEST_MARK", "CutRequest", "cut_images", "in_tiles", "most_pictures", "room_for_pictures"]
 
 _MARK: Final = (
     "The next {count} images show one picture: all of it, then {parts} overlapping parts of it, "
@@ -74,7 +74,7 @@ def most_pictures(request: Request, card: ModelCard, fit: Fit | None) -> int:
     images = len(request.images)
     if not images or not in_tiles(request, card, fit):
         return images
-    limits = [images * (MOST_PARTS + 1), card.image_limits.count, _room(request, card)]
+    limits = [images * (MOST_PARTS + 1), card.image_limits.count, room_for_pictures(request, card)]
     return max(images, min(limit for limit in limits if limit is not None))
 
 
@@ -129,7 +129,7 @@ def _cut(part: Part, images: Iterator[tuple[ImageSource, TileGrid | None]]) -> I
         yield replace(part, source=source.cropped(*region))
 
 
-def _room(request: Request, card: ModelCard) -> int | None:
+def room_for_pictures(request: Request, card: ModelCard) -> int | None:
     """How many pictures the context window holds beside text and answer, or None where nobody knows."""
     each = card.image_token_bound if card.tokens_per_image is None else card.tokens_per_image
     if card.context_window is None or not each:

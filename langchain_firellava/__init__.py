@@ -11,6 +11,7 @@
 This package only translates between LangChain and `firellava`, which does the work.
 """
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -21,28 +22,46 @@ if find_spec("langchain_core") is None:
 
 from langchain_firellava.callbacks import FireLLaVACostHandler, get_firellava_callback
 from langchain_firellava.chat_models import ChatFireLLaVA
+from langchain_firellava.documents import ImageNotShownWarning, documents_to_message
+from langchain_firellava.image_captions import ImageCaptionLoader, ImageCaptionParser
 from langchain_firellava.images import image_block
 from langchain_firellava.llms import FireLLaVACompletions
+from langchain_firellava.tools import VisionTool
+from langchain_firellava.trace_redaction import redact_images
 
 if TYPE_CHECKING:
+    from langchain_firellava.image_redaction import ImageRedactionMiddleware
     from langchain_firellava.middleware import BudgetMiddleware
+    from langchain_firellava.newest_images import NewestImagesMiddleware
 
 __all__ = [
     "BudgetMiddleware",
     "ChatFireLLaVA",
     "FireLLaVACompletions",
     "FireLLaVACostHandler",
+    "ImageCaptionLoader",
+    "ImageCaptionParser",
+    "ImageNotShownWarning",
+    "ImageRedactionMiddleware",
+    "NewestImagesMiddleware",
+    "VisionTool",
+    "documents_to_message",
     "get_firellava_callback",
     "image_block",
+    "redact_images",
 ]
+
+_MIDDLEWARE = {
+    "BudgetMiddleware": "middleware",
+    "ImageRedactionMiddleware": "image_redaction",
+    "NewestImagesMiddleware": "newest_images",
+}
 
 
 def __getattr__(name: str) -> object:
     """Middleware belongs to LangChain's agents, which take half a second to import and need not be there."""
-    if name != "BudgetMiddleware":
+    if name not in _MIDDLEWARE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if find_spec("langchain") is None:
         raise MissingExtra("agents", name)
-    from langchain_firellava.middleware import BudgetMiddleware  # noqa: PLC0415 - only where it is wanted
-
-    return BudgetMiddleware
+    return getattr(import_module(f"langchain_firellava.{_MIDDLEWARE[name]}"), name)

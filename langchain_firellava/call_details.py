@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from firellava.hooks import CallOutcome
 
-__all__ = ["OpenRequest", "details_of", "is_from_cache"]
+__all__ = ["OpenRequest", "details_of", "is_from_cache", "stated_usage"]
 
 _TAGS_OF_LANGCHAIN: Final = ("seq:step:", "map:key:", "langsmith:")
 """How the tags begin that LangChain itself puts on the steps of a chain."""
@@ -80,7 +80,7 @@ def details_of(
     generation = _first(response)
     outcome = _outcome(error, request)
     told = _metadata(generation)
-    usage = _usage(_usage_metadata(generation))
+    usage = stated_usage(_usage_metadata(generation))
     stated = told.get("cost_usd")
     cost = None if stated is None else Decimal(stated)
     if error is not None and cost is None and not _may_be_billed(error):
@@ -140,7 +140,8 @@ def _outcome(error: BaseException | None, request: OpenRequest) -> CallOutcome:
     return "failed" if request.first_piece is None else "broken"
 
 
-def _usage(counted: Mapping[str, Any]) -> Usage | None:
+def stated_usage(counted: Mapping[str, Any]) -> Usage | None:
+    """LangChain's ``usage_metadata`` as the core's value, or None where it counts nothing."""
     if "input_tokens" not in counted:
         return None
     read, written = counted.get("input_token_details") or {}, counted.get("output_token_details") or {}

@@ -75,6 +75,11 @@ def _text(block: Mapping[str, Any]) -> str:
     return str(block["text"])
 
 
+def _refusal(block: Mapping[str, Any]) -> str | None:
+    """Type ``refusal``: OpenAI's block, with what a model said in the place of an answer."""
+    return block["refusal"] if isinstance(block.get("refusal"), str) else None
+
+
 def _plain_text(block: Mapping[str, Any]) -> str | None:
     """Type ``text-plain``: a text file, whose text may be in the block."""
     return block["text"] if isinstance(block.get("text"), str) else None
@@ -174,6 +179,7 @@ _TEXTS: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
     "text": _text,
     "input_text": _text,
     "output_text": _text,
+    "refusal": _refusal,
     "text-plain": _plain_text,
     "json": _json,
     "document": _document,

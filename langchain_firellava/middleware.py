@@ -37,6 +37,7 @@ from langchain_firellava.agent_spending import (
     measured,
     run_key,
 )
+from langchain_firellava.errors import also_errors_of_langchain
 
 __all__ = ["BudgetMiddleware", "BudgetState"]
 
@@ -147,9 +148,10 @@ class BudgetMiddleware(AgentMiddleware[BudgetState, Any, Any]):
             BudgetExceeded: it might exceed one. Nothing was sent.
             CostUnknown: nobody knows what it may take. Nothing was sent.
         """
-        call = bounded_call(request, self._rules)
-        if refusal := self._refusal(request, call):
-            return self._refused(refusal)
+        with also_errors_of_langchain():
+            call = bounded_call(request, self._rules)
+            if refusal := self._refusal(request, call):
+                return self._refused(refusal)
         with measured(call, partial(self._settle, request)):
             response = handler(call.request)
         return self._answered(request, response)
@@ -160,9 +162,10 @@ class BudgetMiddleware(AgentMiddleware[BudgetState, Any, Any]):
         handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]],
     ) -> ExtendedModelResponse[Any]:
         """The asynchronous twin of `wrap_model_call`."""
-        call = await in_thread(bounded_call, request, self._rules)
-        if refusal := self._refusal(request, call):
-            return self._refused(refusal)
+        with also_errors_of_langchain():
+            call = await in_thread(bounded_call, request, self._rules)
+            if refusal := self._refusal(request, call):
+                return self._refused(refusal)
         with measured(call, partial(self._settle, request)):
             response = await handler(call.request)
         return self._answered(request, response)

@@ -5,8 +5,9 @@ Annotations here are read at run time, by pydantic and by LangChain, so none hid
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
+from langchain_core.language_models import LangSmithParams
 from langchain_core.load.serializable import Serializable
 from pydantic import (
     AliasChoices,
@@ -33,6 +34,8 @@ from firellava.limits import LimitsPolicy
 from firellava.models import Fit, ModelCard, expand_model_name
 from firellava.settings import checked_fetch_policy, error_names
 from firellava.validation import explain
+from langchain_firellava.messages import PROVIDER
+from langchain_firellava.settings_of_others import parameters_here, settings_here
 
 __all__ = ["CONFIG", "FireLLaVASettings"]
 
@@ -60,14 +63,31 @@ _CLIENT = (
     "describe_metadata",
     "http_client",
     "http_async_client",
+    "key_withheld",
 )
 """The settings that `VisionClient` takes, by the same names."""
 
-_GENERATION = ("temperature", "top_p", "top_k", "max_tokens", "stop", "n", "seed")
+_GENERATION = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "max_tokens",
+    "stop",
+    "n",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "frequency_penalty",
+    "presence_penalty",
+    "repetition_penalty",
+    "reasoning_effort",
+    "service_tier",
+)
 """The settings that are parameters of every call, unless the call says otherwise."""
 
-_IDENTIFYING = ("model", "base_url", "fit", "limits", "image_urls", "keep_images", *_GENERATION)
-"""The plain settings that what a model answers depends on."""
+_OF_MODELS_ONLY = frozenset(_CLIENT) - {"model", "fit"}
+"""The settings that a call cannot change."""
 
 _OF_LANGCHAIN = ("stream",)
 """What LangChain passes on with a call and has already acted on."""
@@ -124,13 +144,22 @@ class FireLLaVASettings(Serializable):
         describe_metadata: names of EXIF tags to tell the model as text.
         http_client: your own `httpx.Client` for synchronous calls.
         http_async_client: your own `httpx.AsyncClient` for asynchronous calls.
+        key_withheld: a key was given in code, and stayed behind when the model was pickled or serialised.
         temperature: randomness, 0 to 2.
         top_p: share of probability to sample from.
         top_k: number of tokens to sample from.
+        min_p: probability that a token must have, as a share of the likeliest token's.
         max_tokens: tokens of the answer at most.
         stop: texts that end the answer, at most four.
         n: number of answers.
         seed: for answers that repeat.
+        logprobs: tell how likely each token was, in ``response_metadata``.
+        top_logprobs: how many other tokens to tell that of.
+        frequency_penalty: against repeating what was said often, -2 to 2.
+        presence_penalty: against repeating what was said at all, -2 to 2.
+        repetition_penalty: a factor against repeating, 1 for none.
+        reasoning_effort: how much to think, for models that do.
+        service_tier: ``priority`` for the dearer and faster one.
         model_kwargs: anything else the API takes, merged into each request as it is.
 
     Raises:
@@ -141,12 +170,14 @@ class FireLLaVASettings(Serializable):
     api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("api_key", "fireworks_api_key")
     )
-    base_url: str | None = None
+    base_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("base_url", "fireworks_api_base")
+    )
     backend: Annotated[InstanceOf[Backend] | None, BeforeValidator(revive_backends)] = None
     card: ModelCard | str | None = None
     # VisionClient checks it, and says better than a union of types could what it takes.
     fallback: Annotated[Any, BeforeValidator(revive_backends)] = None
-    timeout: float | None = 60.0
+    timeout: float | None = Field(default=60.0, validation_alias=AliasChoices("timeout", "request_timeout"))
     deadline: float | None = None
     max_retries: int = 2
     local_only: bool = False
@@ -164,26 +195,38 @@ class FireLLaVASettings(Serializable):
     describe_metadata: tuple[str, ...] = ()
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    key_withheld: bool = Field(default=False, repr=False)
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    max_tokens: int | None = None
+    min_p: float | None = None
+    max_tokens: int | None = Field(
+        default=None, validation_alias=AliasChoices("max_tokens", "max_completion_tokens")
+    )
     stop: Annotated[list[str] | None, BeforeValidator(_texts)] = Field(
         default=None, validation_alias=AliasChoices("stop", "stop_sequences")
     )
     n: int | None = None
     seed: int | None = None
-    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    logprobs: bool | int | None = None
+    top_logprobs: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
+    reasoning_effort: str | int | bool | None = None
+    service_tier: str | None = None
+    model_kwargs: dict[str, Any] = Field(
+        default_factory=dict, validation_alias=AliasChoices("model_kwargs", "extra_body")
+    )
 
     _held: tuple[dict[str, Any], VisionClient] | None = PrivateAttr(default=None)
-    _key_withheld: bool = PrivateAttr(default=False)
 
     @model_validator(mode="wrap")
     @classmethod
     def _own_errors(cls, settings: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401
         problem = ""
         try:
-            return handler(settings)
+            return handler(settings_here(settings) if isinstance(settings, Mapping) else settings)
         except ValidationError as error:
             problem = explain(error)
         # Raised here, not above: pydantic's report holds what was set, which may be a key.
@@ -197,79 +240,55 @@ class FireLLaVASettings(Serializable):
         if self.backend is None:
             given = {"model": self.model, "base_url": self.base_url}
             asked = FireworksBackend(**{name: value for name, value in given.items() if value is not None})
-            self.model, self.base_url = asked.model, asked.base_url
+            self.__dict__ |= {"model": asked.model, "base_url": asked.base_url}  # settled, not changed
+        # What is serialised names this variable in the place of the key. A pickle does not come by here.
+        if self.api_key is not None or os.environ.get("FIREWORKS_API_KEY"):
+            self.__dict__["key_withheld"] = False
         self._client()  # wrong settings show when the model is made, not when it is called
         return self
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether `langchain_core.load` writes and reads it."""
-        return True
-
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The key is written as the name of its environment variable."""
-        return {"api_key": "FIREWORKS_API_KEY"}
-
-    @property
-    def lc_attributes(self) -> dict[str, Any]:
-        """Settings that are objects, as plain values: they are serialised, and in LangChain's cache key."""
-        names = ("backend", "card", "fallback", "fetch_policy", "prices")
-        given = {name: getattr(self, name) for name in names}
-        return {name: _plain(value) for name, value in given.items() if value is not None}
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        """What tells this model from another in traces; nothing secret."""
-        settings = {name: getattr(self, name) for name in _IDENTIFYING}
-        settings["describe_metadata"] = self.describe_metadata or None
-        settings["model_kwargs"] = self.model_kwargs or None
-        given = {name: value for name, value in settings.items() if value is not None}
-        return given | self.lc_attributes
 
     @property
     def _model_name(self) -> str:
         return self.model or self._client().model_card.name
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """What is pickled: everything but the key and what is open."""
-        state = super().__getstate__()
-        withheld = self._key_withheld or self.api_key is not None
-        # A budget stays, and refuses to be pickled: without it a copy would spend as it likes.
-        left_out = {"api_key": None, "http_client": None, "http_async_client": None, "hooks": ()}
-        private = (state["__pydantic_private__"] or {}) | {"_held": None, "_key_withheld": withheld}
-        return state | {"__dict__": state["__dict__"] | left_out, "__pydantic_private__": private}
 
     def _client(self, model: str | None = None) -> VisionClient:
         """The client for the present settings, made at most once for each; another one for another model."""
         settings = {name: getattr(self, name) for name in _CLIENT}
         if model is not None and (self.backend is not None or expand_model_name(model) != self.model):
             # The card belongs to the model it was given for.
-            return self._new_client(settings | {"model": model, "card": None})
+            return VisionClient(**settings | {"model": model, "card": None})
         held = self._held
         if held is None or held[0] != settings:
-            held = self._held = (settings, self._new_client(settings))
+            held = self._held = (settings, VisionClient(**settings))
         return held[1]
-
-    def _new_client(self, settings: dict[str, Any]) -> VisionClient:
-        if self._key_withheld and settings["api_key"] is None and settings["backend"] is None:
-            given = {name: settings[name] for name in ("model", "base_url", "card")}
-            backend = FireworksBackend(**given, key_withheld=True)
-            settings = settings | dict.fromkeys(given) | {"backend": backend}
-        return VisionClient(**settings)
 
     def _parameters(self, stop: list[str] | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters of one call: the settings, and above them what the call itself says."""
+        for name in overrides.keys() & _OF_MODELS_ONLY:
+            raise ConfigurationError(
+                f"{name}= is a setting of the model and goes with no call: "
+                f"llm.model_copy(update={{'{name}': …}}) makes another one, which is cheap."
+            )
         own = {name: getattr(self, name) for name in _GENERATION}
-        given = own | {name: value for name, value in overrides.items() if name not in _OF_LANGCHAIN}
+        given = own | {
+            name: value for name, value in parameters_here(overrides).items() if name not in _OF_LANGCHAIN
+        }
         given["stop"] = stop or given["stop"] or None
         given["extra_body"] = self.model_kwargs | dict(given.get("extra_body") or {}) or None
         return given
 
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - see `lc_attributes`
-    if isinstance(value, Backend | ModelCard | Prices):
-        return value.model_dump(mode="json")
-    if isinstance(value, FetchPolicy):
-        return value.as_dict()
-    return [_plain(backend) for backend in value] if isinstance(value, tuple) else value
+    def _traced(
+        self, kind: Literal["chat", "llm"], stop: list[str] | None, overrides: Mapping[str, Any]
+    ) -> LangSmithParams:
+        """What LangSmith is told of a call."""
+        asked = self._parameters(stop, overrides)
+        told = LangSmithParams(
+            ls_provider=PROVIDER, ls_model_type=kind, ls_model_name=asked.get("model") or self._model_name
+        )
+        if asked["temperature"] is not None:
+            told["ls_temperature"] = asked["temperature"]
+        if asked["max_tokens"] is not None:
+            told["ls_max_tokens"] = asked["max_tokens"]
+        if asked["stop"]:
+            told["ls_stop"] = _texts(asked["stop"])
+        return told

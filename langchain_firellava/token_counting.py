@@ -17,12 +17,13 @@ from firellava.costs.calibration import calibration_of
 from firellava.costs.estimate import count_prompt_tokens, count_text_tokens
 from firellava.errors import UnsupportedCapability
 from langchain_firellava.messages import to_core_messages
-from langchain_firellava.settings import FireLLaVASettings
+from langchain_firellava.serialisation import SerialisableSettings
+from langchain_firellava.stored_images import with_stand_ins
 
 __all__ = ["TokenCounting"]
 
 
-class TokenCounting(FireLLaVASettings):
+class TokenCounting(SerialisableSettings):
     """The counting methods of LangChain's models, for models with these settings.
 
     A tokenizer given as ``custom_get_token_ids`` takes the place of the estimate for single texts; nothing
@@ -68,7 +69,7 @@ class TokenCounting(FireLLaVASettings):
             return 0
         backend = self._client().backend
         return count_prompt_tokens(
-            to_core_messages(messages),
+            to_core_messages(with_stand_ins(messages)),
             backend.model_card,
             calibration_of(backend.label),
             tools=[convert_to_openai_tool(tool) for tool in tools or ()],

@@ -98,8 +98,8 @@ class FireworksBackend(HTTPBackend):
             return self.api_key
         if self.key_withheld:
             raise ConfigurationError(
-                "The API key given in code stayed behind when this object was pickled. Set FIREWORKS_API_KEY "
-                "where it runs and construct it without api_key=, or give the key there."
+                "The API key given in code stayed behind when this object was pickled or serialised. Set "
+                "FIREWORKS_API_KEY where it runs and construct it without api_key=, or give the key there."
             )
         if key := os.environ.get("FIREWORKS_API_KEY"):
             return checked_key(key, "FIREWORKS_API_KEY")

@@ -110,8 +110,8 @@ class Captioner:
         spent) is raised. An image that comes again, among 10,000, is not asked about again: its caption says
         `from_cache`.
 
-        Images are taken from `sources` when there is room for them. When the generator is left early, nothing
-        more is asked; answers that are on their way still go to the cache.
+        Images are taken from `sources` when there is room for them. When the generator is left early, or
+        raises, nothing more is asked; answers that are on their way still go to the cache.
 
         Args:
             sources: paths, bytes, Pillow images, arrays, URLs or `ImageSource` values; may be endless.

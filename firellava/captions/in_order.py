@@ -120,9 +120,11 @@ def in_order_async(
     items: Iterable[_Item] | AsyncIterable[_Item],
     concurrency: int,
 ) -> AsyncGenerator[_Result, None]:
-    """The asynchronous twin of `in_order`. What is under way is cancelled when the generator is closed.
+    """The asynchronous twin of `in_order`.
 
-    An iterator that is not asynchronous is read on a thread, so that it may open files.
+    What is under way is cancelled when the generator is closed early or its task is cancelled. Before an
+    error is raised it is waited for, since it may have been paid for. An iterator that is not asynchronous is
+    read on a thread, so that it may open files.
     """
     return _in_order_async(work, items, concurrency, contextvars.copy_context())
 
@@ -152,6 +154,9 @@ async def _in_order_async(
                 yield window.underway.popleft().result()
             else:
                 await asyncio.wait(window.unfinished, return_when=asyncio.FIRST_COMPLETED)
+    except Exception:  # of the work or the items, and not of who leaves
+        await asyncio.gather(*window.underway, return_exceptions=True)
+        raise
     finally:
         for each in window.underway:
             each.cancel()

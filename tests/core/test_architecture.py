@@ -32,23 +32,31 @@ MAY_IMPORT = {
     "langchain_firellava": {"firellava", "langchain_core", "PIL", "pydantic", "httpx"},
     "langchain_firellava.agent_bounds": {"firellava", "langchain", "langchain_core"},
     "langchain_firellava.agent_spending": {"firellava", "langgraph"},
+    "langchain_firellava.blob_pages": {"firellava", "langchain_core", "numpy"},
+    "langchain_firellava.image_redaction": {"firellava", "langchain", "langchain_core", "langgraph"},
     "langchain_firellava.middleware": {"firellava", "langchain", "langchain_core", "langgraph"},
-    "llama_index_firellava": {"firellava", "llama_index", "PIL", "pydantic", "httpx"},
+    "langchain_firellava.newest_images": {"firellava", "langchain"},
+    "langchain_firellava.progress": {"firellava", "tqdm"},
+    "llama_index_firellava": {"firellava", "llama_index", "PIL", "pydantic", "pydantic_core", "httpx"},
 }
 
 PUBLIC = {
     "firellava": """
         Attempt Backend Budget CallDetails CallHook Choice Estimate FetchPolicy FireLLaVAError
-        FireworksBackend ImagePart ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader
+        FireworksBackend ImagePart ImageReferences ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader
         OpenAICompatibleBackend Parameters PreparedImage Prices Reply ReplyChunk SeveralImagesWarning TextPart
         TextTooSmallWarning ToolCall TransformersBackend Usage VisionClient __version__ discover_local
         estimate model_card prepare_image track_cost
     """,
     "langchain_firellava": """
-        BudgetMiddleware ChatFireLLaVA FireLLaVACompletions FireLLaVACostHandler get_firellava_callback
-        image_block
+        BudgetMiddleware ChatFireLLaVA FireLLaVACompletions FireLLaVACostHandler ImageCaptionLoader
+        ImageCaptionParser ImageNotShownWarning ImageRedactionMiddleware NewestImagesMiddleware VisionTool
+        documents_to_message get_firellava_callback image_block redact_images
     """,
-    "llama_index_firellava": "FireLLaVA FireLLaVACostHandler chat_prompt_helper track_cost",
+    "llama_index_firellava": """
+        FireLLaVA FireLLaVACostHandler ImageCaptioner VisionToolSpec chat_memory chat_prompt_helper load_images
+        text_tokenizer track_cost
+    """,
 }
 
 

@@ -1,17 +1,20 @@
 """`FireLLaVACompletions`: a prompt with its images, in all four ways."""
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents.base import Blob
+from langchain_core.exceptions import ModelInvalidRequestError
+from langchain_core.outputs import LLMResult
 
-from firellava import model_card
-from firellava.errors import InvalidRequest, MissingKey, UnreadableImage
+from firellava import Ledger, model_card
+from firellava.errors import AuthenticationFailed, InvalidRequest, MissingKey, UnreadableImage
 from langchain_firellava import FireLLaVACompletions
-from tests.api_server import ApiServer, UsagePlacement
+from tests.api_server import FIRELLAVA_13B, ApiServer, Fault, UsagePlacement
 from tests.api_server.plain_requests import encoded
 
 RED = encoded("PNG", (336, 336), "#ff0000")
@@ -44,6 +47,145 @@ class TestTheFourWays:
         assert completions.invoke("USER:\nHi\n\nASSISTANT:", stop=["?"]) == "question: Hi"
         assert api_server.requests[0].json["stop"] == ["?"]
         assert "images" not in api_server.requests[0].json
+
+
+PROMPTS: list[Any] = [f"USER:\nNumber {number}?\n\nASSISTANT:" for number in range(12)]
+ANSWERS = [f"question: Number {number}?" for number in range(12)]
+
+
+class TestSeveralPrompts:
+    @pytest.fixture
+    def ledger(self) -> Ledger:
+        return Ledger()
+
+    @pytest.fixture
+    def watched(self, api_server: ApiServer, ledger: Ledger) -> FireLLaVACompletions:
+        """A model whose answers take long enough to be on their way at the same time."""
+        api_server.fail_next(Fault(delay=0.2), times=12)
+        return FireLLaVACompletions(api_key=api_server.key, base_url=api_server.base_url, hooks=[ledger])
+
+    def test_are_asked_at_the_same_time(self, watched: FireLLaVACompletions, ledger: Ledger) -> None:
+        assert _texts(watched.generate(PROMPTS)) == ANSWERS
+        assert 1 < _most_at_once(ledger) <= 8
+
+    async def test_are_asked_so_asynchronously(self, watched: FireLLaVACompletions, ledger: Ledger) -> None:
+        assert _texts(await watched.agenerate(PROMPTS)) == ANSWERS
+        assert 1 < _most_at_once(ledger) <= 8
+
+    async def test_of_a_batch_are_no_more_at_once(
+        self, watched: FireLLaVACompletions, ledger: Ledger
+    ) -> None:
+        assert await watched.abatch(PROMPTS) == ANSWERS
+        assert 1 < _most_at_once(ledger) <= 8
+
+    def test_are_as_many_as_the_config_of_a_batch_allows(
+        self, watched: FireLLaVACompletions, ledger: Ledger
+    ) -> None:
+        assert watched.batch(PROMPTS, {"max_concurrency": 3}) == ANSWERS
+        assert 1 < _most_at_once(ledger) <= 3
+
+    async def test_are_as_many_asynchronously(self, watched: FireLLaVACompletions, ledger: Ledger) -> None:
+        assert await watched.abatch(PROMPTS, {"max_concurrency": 3}) == ANSWERS
+        assert 1 < _most_at_once(ledger) <= 3
+
+    async def test_of_a_batch_fail_each_on_its_own(self, completions: FireLLaVACompletions) -> None:
+        prompts: list[Any] = ["Hello", " ", "<image>", "Bye"]
+        tried: list[Any] = [
+            completions.batch(prompts, return_exceptions=True),
+            await completions.abatch(prompts, return_exceptions=True),
+        ]
+        for answers in tried:
+            first, empty, imageless, last = answers
+            assert (first, last) == ("question: Hello", "question: Bye")
+            for error, said in ((empty, "empty"), (imageless, "1 <image> token")):
+                assert isinstance(error, InvalidRequest)
+                assert isinstance(error, ModelInvalidRequestError)
+                assert said in str(error)
+
+    async def test_fail_with_the_first_that_fails(
+        self, completions: FireLLaVACompletions, api_server: ApiServer
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="empty"):
+            completions.generate(["Hello", " ", "Bye"])
+        with pytest.raises(InvalidRequest, match="empty"):
+            await completions.agenerate(["Hello", " ", "Bye"])
+        with pytest.raises(InvalidRequest, match="empty"):
+            completions.batch(["Hello", " "])
+        with pytest.raises(InvalidRequest, match="empty"):
+            await completions.abatch(["Hello", " "])
+        api_server.fail_next(Fault(status=401), times=3)
+        with pytest.raises(AuthenticationFailed):
+            completions.generate(PROMPTS[:3])
+
+    async def test_may_be_none(self, completions: FireLLaVACompletions) -> None:
+        assert completions.batch([]) == []
+        assert await completions.abatch([]) == []
+        assert completions.generate([]).generations == []
+
+    async def test_are_shown_a_file_that_can_be_read_only_once(
+        self, completions: FireLLaVACompletions
+    ) -> None:
+        with _once_readable(RED) as image:
+            assert completions.batch([PROMPT] * 3, images=[image]) == [ANSWER] * 3
+        with _once_readable(RED) as image:
+            assert await completions.abatch([PROMPT] * 3, images=[image]) == [ANSWER] * 3
+
+    def test_have_several_answers_each_on_request(self, completions: FireLLaVACompletions) -> None:
+        ((one, other), _) = completions.generate(["Hello", "Bye"], n=2).generations
+        assert [one.text, other.text] == ["question: Hello", "question: Hello #2"]
+
+
+def _once_readable(data: bytes) -> BinaryIO:
+    """A file that cannot be read from its beginning again, such as standard input."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as file:
+        file.write(data)
+    return os.fdopen(reader, "rb")
+
+
+def _texts(result: LLMResult) -> list[str]:
+    return [generations[0].text for generations in result.generations]
+
+
+def _most_at_once(ledger: Ledger) -> int:
+    """How many calls were on their way at the same time."""
+    calls = [(entry.started_at, entry.started_at + entry.seconds) for entry in ledger.entries]
+    return max(sum(start <= moment < end for start, end in calls) for moment, _ in calls)
+
+
+class TestTokenUsage:
+    async def test_of_all_prompts_is_in_the_output(self, completions: FireLLaVACompletions) -> None:
+        for result in (
+            completions.generate([PROMPT, PROMPT], images=[RED]),
+            await completions.agenerate([PROMPT, PROMPT], images=[RED]),
+        ):
+            assert result.llm_output is not None
+            told = [generation.generation_info or {} for (generation,) in result.generations]
+            assert result.llm_output["model_name"] == FIRELLAVA_13B
+            assert result.llm_output["token_usage"] == {
+                "prompt_tokens": sum(info["usage_metadata"]["input_tokens"] for info in told),
+                "completion_tokens": sum(info["usage_metadata"]["output_tokens"] for info in told),
+                "total_tokens": sum(info["usage_metadata"]["total_tokens"] for info in told),
+            }
+
+    def test_adds_up_in_a_handler(self, completions: FireLLaVACompletions) -> None:
+        seen: list[int] = []
+
+        class Adder(BaseCallbackHandler):
+            def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+                assert response.llm_output is not None
+                seen.append(response.llm_output["token_usage"].get("total_tokens", 0))
+
+        result = completions.generate(["Hello", "Good bye"], callbacks=[Adder()])
+        assert result.llm_output is not None
+        assert len(seen) == 2
+        assert sum(seen) == result.llm_output["token_usage"]["total_tokens"]
+
+    def test_that_nobody_stated_is_not_there(
+        self, completions: FireLLaVACompletions, api_server: ApiServer
+    ) -> None:
+        api_server.usage = UsagePlacement.NEVER
+        assert completions.generate(["Hello"]).llm_output == {"model_name": FIRELLAVA_13B}
 
 
 def test_the_model_card_renders_the_template(
