@@ -13,7 +13,7 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 
-from firellava.captions.in_order import in_order, in_order_async
+from firellava.in_order import in_order, in_order_async
 from firellava.client import VisionClient
 from firellava.images import ImageSource
 from firellava.replies import Reply, ReplyChunk

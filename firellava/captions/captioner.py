@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from firellava.captions.in_order import in_order, in_order_async
+from firellava.in_order import in_order, in_order_async
 from firellava.captions.run import Run
 from firellava.captions.steps import acarry_out, carry_out
 from firellava.errors import ConfigurationError, InvalidRequest

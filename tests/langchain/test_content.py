@@ -127,6 +127,7 @@ class TestTextArrives:
             ({"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}, "id": "1"}, "Hi"),
             ({"text": "Hi"}, "Hi"),
             ({"type": "input_text", "text": "Hi"}, "Hi"),
+            ({"type": "refusal", "refusal": "No."}, "No."),
             ({"type": "text-plain", "text": "Hi", "mime_type": "text/plain", "title": "a.txt"}, "Hi"),
             (
                 {

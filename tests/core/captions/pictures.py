@@ -23,5 +23,5 @@ def source(number: int) -> ImageSource:
 def wait_for_threads() -> None:
     """Let the calls end that are still on their way."""
     for thread in threading.enumerate():
-        if thread.name.startswith("firellava-captions"):
+        if thread.name.startswith("firellava-in-order"):
             thread.join(10)

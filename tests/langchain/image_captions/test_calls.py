@@ -17,9 +17,7 @@ from PIL import Image
 
 from firellava import Ledger, OfflineReader, track_cost
 from firellava.captions import DiskCaptionCache, MemoryCaptionCache
-from firellava.errors import (
-    ConfigurationError,
-)
+from firellava.errors import ConfigurationError
 from langchain_firellava import ChatFireLLaVA, FireLLaVACostHandler, get_firellava_callback
 from langchain_firellava.image_captions import ImageCaptionParser
 from tests.api_server import ApiServer, Fault

@@ -18,9 +18,7 @@ from PIL import Image
 
 from firellava import track_cost
 from firellava.captions import DEFAULT_PROMPT
-from firellava.errors import (
-    MissingExtra,
-)
+from firellava.errors import MissingExtra
 from langchain_firellava import ChatFireLLaVA, FireLLaVACostHandler
 from langchain_firellava.image_captions import ImageCaptionLoader, ImageCaptionParser
 from tests.api_server import ApiServer, Fault

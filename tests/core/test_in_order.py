@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firellava.captions.in_order import in_order, in_order_async
+from firellava.in_order import in_order, in_order_async
 from tests.core.captions.pictures import wait_for_threads
 
 # How long each item takes, in steps of half a millisecond: enough to mix up who is done first.

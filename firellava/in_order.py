@@ -89,7 +89,7 @@ def _in_order(
 ) -> Generator[_Result, None, None]:
     remaining = iter(items)
     window: _Window[Future[Any]] = _Window(concurrency)
-    threads = ThreadPoolExecutor(concurrency, thread_name_prefix="firellava-captions")
+    threads = ThreadPoolExecutor(concurrency, thread_name_prefix="firellava-in-order")
     try:
         while True:
             while window.has_room:
