@@ -9,6 +9,7 @@ CONVERSATIONS: Final = (
     Difference(
         "The API has no role developer; what it calls system is the same.",
         (REFUSED, 'messages.0.role: "system" instead of "developer"'),
+        both=("developer in ChatMessage",),
         openai=("developer",),
     ),
     Difference(

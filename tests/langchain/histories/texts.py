@@ -38,6 +38,8 @@ TEXTS: dict[str, History] = {
     "roles in ChatMessage": History(
         [ChatMessage(content="Be brief.", role="system"), ChatMessage(content="Hi", role="user")]
     ),
+    "developer in ChatMessage": History([ChatMessage(content="Be brief.", role="developer"), HELLO]),
+    "answer in ChatMessage": History([HELLO, ChatMessage(content="Hi.", role="assistant"), HELLO]),
     "role that does not exist": History([ChatMessage(content="Hello", role="director")]),
     "function message": History([HELLO, FunctionMessage(content="7", name="add")]),
     "ids": History(
