@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import inspect
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from llama_index.core.base.llms.types import ImageBlock
+from llama_index.core.base.llms.types import DocumentBlock, ImageBlock
 from pydantic import Field
 
 from firellava.costs.calibration import calibration_of
@@ -19,24 +19,55 @@ from firellava.costs.calibration import calibration_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llama_index.core.base.llms.types import ChatMessage
+    from llama_index.core.base.llms.types import ChatMessage, ContentBlock
 
     from firellava.backends.base import Backend
     from llama_index_firellava.settings import FireLLaVASettings
 
-__all__ = ["CountedImageBlock", "asked_first", "counts_images"]
+__all__ = ["CountedImageBlock", "asked_first", "counts_images", "tokens_per_image"]
+
+_COUNTED: Final = (ImageBlock, DocumentBlock)
 
 # LlamaIndex's own guess, for a model of which nothing is known.
 _GUESS: Final = 2125
 
 
 class CountedImageBlock(ImageBlock):
-    """An image block that says how many tokens its image takes. It serialises as any other."""
+    """An image block that says how many tokens its image takes. It serialises as any other.
+
+        CountedImageBlock.for_llm(llm, path="receipt.jpg")
+
+    `FireLLaVA` makes them of the blocks it is asked with, so that they are needed only where LlamaIndex
+    counts before it asks: in a `ChatPromptHelper` of its own, or where a message is cut to a size.
+
+    Attributes:
+        tokens: what the image counts for.
+    """
+
+    tokens: int = Field(exclude=True, repr=False)
+
+    @classmethod
+    def for_llm(cls, llm: FireLLaVASettings, **block: Any) -> Self:  # noqa: ANN401 - ImageBlock's own
+        """An image block that counts as the LLM's model does; see `tokens_per_image` where nobody knows.
+
+        Args:
+            llm: whose model counts.
+            block: what `ImageBlock` takes: ``image``, ``path`` or ``url``, and ``detail``.
+        """
+        return cls(**block, tokens=tokens_per_image(asked_first(llm)))
+
+    async def aestimate_tokens(self, *_: object, **__: object) -> int:
+        """The tokens; the image is not opened."""
+        return self.tokens
+
+
+class CountedDocumentBlock(DocumentBlock):
+    """A document block that counts as one page; how many it has shows only when it is opened."""
 
     tokens: int = Field(exclude=True, repr=False)
 
     async def aestimate_tokens(self, *_: object, **__: object) -> int:
-        """The tokens; the image is not opened."""
+        """The tokens; the document is not opened."""
         return self.tokens
 
 
@@ -44,8 +75,7 @@ def counts_images(chat: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate a chat method of an LLM, outside LlamaIndex's own decorator.
 
     Whoever observes the call then counts its images as the model does, and neither opens nor downloads them.
-    Where the model card has no rule, an image counts as images did in earlier replies, as much as the card
-    allows it at most, or, where nothing is known, as LlamaIndex guesses.
+    How much that is where the model card has no rule, `tokens_per_image` says.
     """
     if inspect.iscoroutinefunction(chat):
 
@@ -68,28 +98,32 @@ def asked_first(llm: FireLLaVASettings) -> Backend:
 
 
 def _counted(messages: Sequence[ChatMessage], llm: FireLLaVASettings) -> Sequence[ChatMessage]:
-    if not any(isinstance(block, ImageBlock) for message in messages for block in message.blocks):
+    if not any(isinstance(block, _COUNTED) for message in messages for block in message.blocks):
         return messages
-    tokens = _tokens_per_image(asked_first(llm))
+    tokens = tokens_per_image(asked_first(llm))
     return [
-        message.model_copy(
-            update={
-                "blocks": [
-                    _counted_block(block, tokens) if isinstance(block, ImageBlock) else block
-                    for block in message.blocks
-                ]
-            }
-        )
+        message.model_copy(update={"blocks": [_counted_block(block, tokens) for block in message.blocks]})
         for message in messages
     ]
 
 
-def _counted_block(block: ImageBlock, tokens: int) -> CountedImageBlock:
+def _counted_block(block: ContentBlock, tokens: int) -> ContentBlock:
     # Not validated again: that would decode an inline image and encode it once more.
-    return CountedImageBlock.model_construct(block.model_fields_set, **(dict(block) | {"tokens": tokens}))
+    if isinstance(block, ImageBlock):
+        fields = dict(block) | {"tokens": tokens}
+        return CountedImageBlock.model_construct(block.model_fields_set, **fields)
+    if isinstance(block, DocumentBlock):
+        fields = dict(block) | {"tokens": tokens}
+        return CountedDocumentBlock.model_construct(block.model_fields_set, **fields)
+    return block
 
 
-def _tokens_per_image(backend: Backend) -> int:
+def tokens_per_image(backend: Backend) -> int:
+    """What an image counts for where a number is needed, and be it a guess.
+
+    The card's rule, else what images took in earlier replies, else as much as the card allows an image at
+    most, else what LlamaIndex guesses: 2125.
+    """
     card, observed = backend.model_card, calibration_of(backend.label).images
     known = (card.tokens_per_image, None if observed is None else observed.mean, card.image_token_bound)
     return next((tokens for tokens in known if tokens is not None), _GUESS)

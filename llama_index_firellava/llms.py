@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import ChatMessage, LLMMetadata, MessageRole
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata
 from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW, DEFAULT_NUM_OUTPUTS
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
 from firellava.errors import InvalidRequest
+from llama_index_firellava.function_calling import FunctionCalling
 from llama_index_firellava.image_tokens import counts_images
-from llama_index_firellava.messages import to_image_sources, to_messages, to_question
+from llama_index_firellava.images import to_image_sources, to_image_sources_async
+from llama_index_firellava.messages import (
+    to_messages,
+    to_messages_async,
+    to_question,
+    to_question_async,
+)
 from llama_index_firellava.responses import (
     ChatStream,
     CompletionStream,
@@ -19,8 +26,6 @@ from llama_index_firellava.responses import (
     chunks_to_responses,
     completion_response,
 )
-from llama_index_firellava.settings import FireLLaVASettings
-from llama_index_firellava.tool_calls import first_call_only, selected_tools, tool_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,21 +38,25 @@ if TYPE_CHECKING:
         CompletionResponseAsyncGen,
         CompletionResponseGen,
     )
-    from llama_index.core.llms.llm import ToolSelection
-    from llama_index.core.tools.types import BaseTool
 
-    from llama_index_firellava.messages import ImageDocumentLike
+    from llama_index_firellava.images import ImageDocumentLike
 
 __all__ = ["FireLLaVA"]
 
 
-class FireLLaVA(FireLLaVASettings):
+class FireLLaVA(FunctionCalling):
     """Fireworks' vision models, FireLLaVA-13b by default, as a LlamaIndex LLM.
 
-    Messages may hold images as ImageBlock, by path, bytes or URL. The four complete methods take
-    ``image_documents=`` too, as ``MultiModalLLM`` did: ImageDocument, ImageNode, ImageBlock. With
-    ``formatted=True`` they send the prompt to the completions API as it is, with ``<image>`` where each image
-    belongs; otherwise they ask one chat question, images first.
+    Messages may hold images as ImageBlock, by path, bytes or URL, and documents as DocumentBlock: an image, a
+    TIFF file or, with the extra ``pdf``, a PDF file, whose pages are sent as images. What the model reasoned
+    goes back to it; cache points are left out; audio, video and citations are refused by name.
+
+    The four complete methods take ``image_documents=`` too, as ``MultiModalLLM`` did: ImageDocument,
+    ImageNode, ImageBlock. With ``formatted=True`` they send the prompt to the completions API as it is, with
+    ``<image>`` where each image belongs; otherwise they ask one chat question, images first.
+
+    Answers in the form of a pydantic model (``structured_predict``, ``as_structured_llm`` and their twins)
+    are asked for as the model card says that the model can: by a tool, by a JSON schema, or in the prompt.
 
     Long conversations: the API keeps no state, so every image is sent again with every turn. Its makers
     advise URLs instead of inlined images there; URLs are passed through and not downloaded here.
@@ -123,19 +132,22 @@ class FireLLaVA(FireLLaVASettings):
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ANN401 - see Parameters
         """Answer a conversation."""
-        return chat_response(self.client.chat(to_messages(messages), **self._parameters(kwargs)))
+        sent = to_messages(messages, self.image_roots)
+        return chat_response(self.client.chat(sent, **self._parameters(kwargs)))
 
     @counts_images
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:  # noqa: ANN401
         """The asynchronous twin of `chat`."""
-        return chat_response(await self.client.achat(to_messages(messages), **self._parameters(kwargs)))
+        sent = await to_messages_async(messages, self.image_roots)
+        return chat_response(await self.client.achat(sent, **self._parameters(kwargs)))
 
     @counts_images
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:  # noqa: ANN401
         """Answer a conversation piece by piece; the last piece is the whole response."""
-        chunks = self.client.stream(to_messages(messages), **self._parameters(kwargs))
+        sent = to_messages(messages, self.image_roots)
+        chunks = self.client.stream(sent, **self._parameters(kwargs))
         return chunks_to_responses(chunks, ChatStream())
 
     @counts_images
@@ -146,7 +158,8 @@ class FireLLaVA(FireLLaVASettings):
         **kwargs: Any,  # noqa: ANN401 - see Parameters
     ) -> ChatResponseAsyncGen:
         """The asynchronous twin of `stream_chat`."""
-        chunks = self.client.astream(to_messages(messages), **self._parameters(kwargs))
+        sent = await to_messages_async(messages, self.image_roots)
+        chunks = self.client.astream(sent, **self._parameters(kwargs))
         return achunks_to_responses(chunks, ChatStream())
 
     @llm_completion_callback()
@@ -169,9 +182,11 @@ class FireLLaVA(FireLLaVASettings):
         """
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            reply = self.client.complete(prompt, to_image_sources(image_documents), **parameters)
+            images = to_image_sources(image_documents, self.image_roots)
+            reply = self.client.complete(prompt, images, **parameters)
         else:
-            reply = self.client.chat([to_question(prompt, image_documents)], **parameters)
+            question = to_question(prompt, image_documents, self.image_roots)
+            reply = self.client.chat([question], **parameters)
         return completion_response(reply)
 
     @llm_completion_callback()
@@ -186,9 +201,11 @@ class FireLLaVA(FireLLaVASettings):
         """The asynchronous twin of `complete`."""
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            reply = await self.client.acomplete(prompt, to_image_sources(image_documents), **parameters)
+            images = await to_image_sources_async(image_documents, self.image_roots)
+            reply = await self.client.acomplete(prompt, images, **parameters)
         else:
-            reply = await self.client.achat([to_question(prompt, image_documents)], **parameters)
+            question = await to_question_async(prompt, image_documents, self.image_roots)
+            reply = await self.client.achat([question], **parameters)
         return completion_response(reply)
 
     @llm_completion_callback()
@@ -203,9 +220,11 @@ class FireLLaVA(FireLLaVASettings):
         """`complete`, piece by piece; the last piece is the whole response."""
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            chunks = self.client.stream_complete(prompt, to_image_sources(image_documents), **parameters)
+            images = to_image_sources(image_documents, self.image_roots)
+            chunks = self.client.stream_complete(prompt, images, **parameters)
         else:
-            chunks = self.client.stream([to_question(prompt, image_documents)], **parameters)
+            question = to_question(prompt, image_documents, self.image_roots)
+            chunks = self.client.stream([question], **parameters)
         return chunks_to_responses(chunks, CompletionStream())
 
     @llm_completion_callback()
@@ -220,55 +239,12 @@ class FireLLaVA(FireLLaVASettings):
         """The asynchronous twin of `stream_complete`."""
         parameters = self._parameters(kwargs)
         if _is_formatted(formatted):
-            chunks = self.client.astream_complete(prompt, to_image_sources(image_documents), **parameters)
+            images = await to_image_sources_async(image_documents, self.image_roots)
+            chunks = self.client.astream_complete(prompt, images, **parameters)
         else:
-            chunks = self.client.astream([to_question(prompt, image_documents)], **parameters)
+            question = await to_question_async(prompt, image_documents, self.image_roots)
+            chunks = self.client.astream([question], **parameters)
         return achunks_to_responses(chunks, CompletionStream())
-
-    def _prepare_chat_with_tools(
-        self,
-        tools: Sequence[BaseTool],
-        user_msg: str | ChatMessage | None = None,
-        chat_history: list[ChatMessage] | None = None,
-        verbose: bool = False,  # noqa: ARG002, FBT001, FBT002 - LlamaIndex's signature
-        allow_parallel_tool_calls: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
-        tool_required: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
-        **kwargs: Any,  # noqa: ANN401 - see Parameters
-    ) -> dict[str, Any]:
-        """What `chat` and its twins take so that the model calls tools.
-
-        ``tool_choice=`` may be one of the API's words, the API's own object, or the name of a tool.
-        """
-        messages = list(chat_history or [])
-        if isinstance(user_msg, str):
-            user_msg = ChatMessage(role=MessageRole.USER, content=user_msg)
-        if user_msg is not None:
-            messages.append(user_msg)
-        choice = kwargs.pop("tool_choice", None)
-        calling = tool_parameters(tools, choice, required=tool_required, parallel=allow_parallel_tool_calls)
-        return {"messages": messages, **calling, **kwargs}
-
-    def _validate_chat_with_tools_response(
-        self,
-        response: ChatResponse,
-        tools: Sequence[BaseTool],  # noqa: ARG002 - LlamaIndex's signature
-        allow_parallel_tool_calls: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
-        **kwargs: Any,  # noqa: ANN401, ARG002 - LlamaIndex's signature
-    ) -> ChatResponse:
-        return response if allow_parallel_tool_calls else first_call_only(response)
-
-    def get_tool_calls_from_response(
-        self,
-        response: ChatResponse,
-        error_on_no_tool_call: bool = True,  # noqa: FBT001, FBT002 - LlamaIndex's signature
-        **kwargs: Any,  # noqa: ANN401, ARG002 - LlamaIndex's signature
-    ) -> list[ToolSelection]:
-        """The tools the model wants called; of a reply still streaming, with the arguments so far.
-
-        Raises:
-            ValueError: it wants none, and `error_on_no_tool_call` is set.
-        """
-        return selected_tools(response, error_on_none=error_on_no_tool_call)
 
 
 def _is_formatted(formatted: object) -> bool:

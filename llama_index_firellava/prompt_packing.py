@@ -7,7 +7,7 @@ each answer "refined" by the next, fit a single question.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llama_index.core.base.llms.types import ImageBlock, TextBlock
 from llama_index.core.indices.prompt_helper import DEFAULT_PADDING, ChatPromptHelper
@@ -15,13 +15,13 @@ from llama_index.core.utilities.token_counting import TokenCounter
 from pydantic import PrivateAttr
 
 from firellava.costs.calibration import calibration_of
-from firellava.costs.estimate import count_text_tokens
 from firellava.errors import CostUnknown
 from llama_index_firellava.image_tokens import asked_first
 from llama_index_firellava.stand_ins import ImageStandIn, TextStandIn
+from llama_index_firellava.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage, ContentBlock
     from llama_index.core.llms import LLM
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from llama_index_firellava.settings import FireLLaVASettings
 
 __all__ = ["chat_prompt_helper"]
+
+_Result = TypeVar("_Result")
 
 
 def chat_prompt_helper(llm: FireLLaVASettings) -> ChatPromptHelper:
@@ -44,7 +46,8 @@ def chat_prompt_helper(llm: FireLLaVASettings) -> ChatPromptHelper:
 
     Or for everything at once: ``Settings.chat_prompt_helper = chat_prompt_helper(llm)``. Nodes and messages
     stay as they are, and no image is opened to be counted. Room for the answer is kept by the LLM's
-    ``max_tokens``, or LlamaIndex's 256 tokens.
+    ``max_tokens``, or LlamaIndex's 256 tokens. Synchronous engines make no event loop for it; one in the mode
+    ``simple_summarize`` does all the same, and leaves it open.
 
     Packing an image raises `CostUnknown` where neither the model card nor an earlier reply of the model says
     how many tokens one may take. Make another helper where the LLM was set to another model.
@@ -57,11 +60,14 @@ class _VisionPromptHelper(ChatPromptHelper):
     """LlamaIndex's own packing, over blocks that stand in for the real ones and know their tokens."""
 
     _backend: Backend = PrivateAttr()
+    _pieces: TextTokenizer = PrivateAttr()
 
     def __init__(self, backend: Backend, context_window: int, num_output: int) -> None:
-        super().__init__(context_window, num_output, tokenizer=self._pieces)
+        pieces = TextTokenizer(backend)
+        super().__init__(context_window, num_output, tokenizer=pieces)
         self._backend = backend
-        self._token_counter = _Counter(self._stand_ins, self._pieces)
+        self._pieces = pieces
+        self._token_counter = _Counter(self._stand_ins, pieces)
 
     async def arepack(
         self,
@@ -84,6 +90,28 @@ class _VisionPromptHelper(ChatPromptHelper):
     ) -> Sequence[ChatMessage]:
         """Shorten the messages so that together they fit the context window with the prompt."""
         return _real(await super().atruncate(prompt, self._stand_ins(messages), padding, llm, tools))
+
+    def repack(
+        self,
+        prompt: BasePromptTemplate,
+        messages: Sequence[ChatMessage],
+        padding: int = DEFAULT_PADDING,
+        llm: LLM | None = None,
+        tools: list[BaseTool] | None = None,
+    ) -> list[ChatMessage]:
+        """The synchronous twin of `arepack`."""
+        return _at_once(self.arepack(prompt, messages, padding, llm, tools))
+
+    def truncate(
+        self,
+        prompt: BasePromptTemplate,
+        messages: Sequence[ChatMessage],
+        padding: int = DEFAULT_PADDING,
+        llm: LLM | None = None,
+        tools: list[BaseTool] | None = None,
+    ) -> Sequence[ChatMessage]:
+        """The synchronous twin of `atruncate`."""
+        return _at_once(self.atruncate(prompt, messages, padding, llm, tools))
 
     def _stand_ins(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
         return [
@@ -109,11 +137,6 @@ class _VisionPromptHelper(ChatPromptHelper):
             "FireLLaVA(card=model_card(…).model_copy(update={'image_token_bound': …}))."
         )
 
-    def _pieces(self, text: str) -> list[int]:
-        """As many pieces as the text has tokens: all that LlamaIndex wants of a tokenizer here."""
-        card, calibration = self._backend.model_card, calibration_of(self._backend.label)
-        return [0] * count_text_tokens(text, card, calibration)
-
 
 class _Counter(TokenCounter):
     """Counts the messages of a prompt template."""
@@ -128,6 +151,19 @@ class _Counter(TokenCounter):
 
     async def aestimate_tokens_in_messages(self, messages: list[ChatMessage]) -> int:
         return await super().aestimate_tokens_in_messages(self._stand_ins(messages))
+
+
+def _at_once(counting: Coroutine[Any, Any, _Result]) -> _Result:
+    """What a coroutine returns that waits for nothing, as counting does.
+
+    LlamaIndex would make an event loop for it, and leave that open.
+    """
+    try:
+        counting.send(None)
+    except StopIteration as returned:
+        result: _Result = returned.value
+        return result
+    raise RuntimeError("Counting tokens waited for something.")
 
 
 def _real(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

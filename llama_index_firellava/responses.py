@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
     CompletionResponse,
+    LogProb,
     MessageRole,
     TextBlock,
     ThinkingBlock,
@@ -24,7 +25,7 @@ from llama_index.core.base.llms.types import (
 from firellava import ToolCall, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
+    from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 
     from llama_index.core.base.llms.types import ContentBlock
 
@@ -50,6 +51,7 @@ def chat_response(reply: Reply, *, delta: str | None = None) -> ChatResponse:
         message=assistant_message(reply.text, reply.reasoning or "", reply.tool_calls),
         delta=delta,
         raw=_raw(reply),
+        logprobs=_logprobs(reply.logprobs),
         additional_kwargs=_details(reply),
     )
 
@@ -57,7 +59,11 @@ def chat_response(reply: Reply, *, delta: str | None = None) -> ChatResponse:
 def completion_response(reply: Reply, *, delta: str | None = None) -> CompletionResponse:
     """A whole reply as LlamaIndex's completion response."""
     return CompletionResponse(
-        text=reply.text, delta=delta, raw=_raw(reply), additional_kwargs=_details(reply)
+        text=reply.text,
+        delta=delta,
+        raw=_raw(reply),
+        logprobs=_logprobs(reply.logprobs),
+        additional_kwargs=_details(reply),
     )
 
 
@@ -162,3 +168,26 @@ def _raw(reply: Reply) -> dict[str, Any]:
     if reply.usage is not None:
         raw["usage"] = asdict(reply.usage)
     return raw
+
+
+def _logprobs(stated: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
+    """For each token of the answer the likeliest ones, or the token alone; None where nobody said.
+
+    The API's two forms: a list of objects, or, for a number of alternatives, lists side by side.
+    """
+    if not stated:
+        return None
+    if (content := stated.get("content")) is not None:
+        return [[_logprob(one) for one in token.get("top_logprobs") or [token]] for token in content]
+    alternatives = stated.get("top_logprobs")
+    if not alternatives:
+        pairs = zip(stated.get("tokens") or (), stated.get("token_logprobs") or (), strict=False)
+        alternatives = [{token: logprob} for token, logprob in pairs]
+    return [
+        [LogProb(token=token, logprob=logprob) for token, logprob in of_token.items() if logprob is not None]
+        for of_token in alternatives
+    ]
+
+
+def _logprob(stated: Mapping[str, Any]) -> LogProb:
+    return LogProb(token=stated["token"], logprob=stated["logprob"], bytes=stated.get("bytes") or [])

@@ -19,7 +19,7 @@ from pydantic import (
     field_serializer,
 )
 
-from firellava import Backend, FireworksBackend, ModelCard, Parameters, VisionClient
+from firellava import Backend, ModelCard, Parameters, VisionClient
 from firellava.backends.kinds import revive_backends
 from firellava.backends.pictures import ImageURLs  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.costs.prices import Prices  # noqa: TC001 - pydantic reads annotations at run time
@@ -116,14 +116,11 @@ class FireLLaVASettings(FunctionCallingLLM):
 
         Made for each call, which is cheap: it holds no connection, and settings may have been changed.
         """
-        named: dict[str, Any] = {"model": self.model, "api_key": self.api_key, "base_url": self.base_url}
-        backend = self.backend
-        if backend is None and self.key_withheld:
-            given = {name: value for name, value in named.items() if value is not None}
-            backend, named = FireworksBackend(**given, key_withheld=True), {}
         return VisionClient(
-            **named,
-            backend=backend,
+            model=self.model,
+            api_key=self.api_key,
+            base_url=self.base_url,
+            backend=self.backend,
             card=self.card,
             fallback=self.fallback,
             timeout=self.timeout,
@@ -143,6 +140,7 @@ class FireLLaVASettings(FunctionCallingLLM):
             describe_metadata=self.describe_metadata,
             http_client=self.http_client,
             http_async_client=self.http_async_client,
+            key_withheld=self.key_withheld,
         )
 
     def _parameters(self, of_call: Mapping[str, Any]) -> dict[str, Any]:

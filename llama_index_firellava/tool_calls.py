@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse
     from llama_index.core.tools.types import BaseTool
 
-__all__ = ["first_call_only", "selected_tools", "tool_parameters"]
+__all__ = ["first_call_only", "react_settings", "selected_tools", "tool_parameters"]
 
 # The API's own words for tool_choice; any other text is the name of a tool.
 _CHOICES: Final = frozenset({"auto", "none", "any", "required"})
@@ -77,6 +77,15 @@ def selected_tools(response: ChatResponse, *, error_on_none: bool) -> list[ToolS
         )
         for call in calls
     ]
+
+
+def react_settings() -> dict[str, Any]:
+    """How a model that calls no tools is told of them in the prompt, and how its answers are read."""
+    # Brings in all of LlamaIndex's agents: only who has use for them waits for that.
+    from llama_index.core.agent.react.formatter import ReActChatFormatter  # noqa: PLC0415
+    from llama_index.core.agent.react.output_parser import ReActOutputParser  # noqa: PLC0415
+
+    return {"react_chat_formatter": ReActChatFormatter(), "output_parser": ReActOutputParser()}
 
 
 def _calls(message: ChatMessage) -> list[ToolCallBlock]:

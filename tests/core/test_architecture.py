@@ -54,8 +54,8 @@ PUBLIC = {
         documents_to_message get_firellava_callback image_block redact_images
     """,
     "llama_index_firellava": """
-        FireLLaVA FireLLaVACostHandler ImageCaptioner VisionToolSpec chat_memory chat_prompt_helper load_images
-        text_tokenizer track_cost
+        CaptionsAsText CountedImageBlock FireLLaVA FireLLaVACostHandler ImageCaptioner SchemaParser
+        StructureMissed VisionToolSpec chat_memory chat_prompt_helper load_images text_tokenizer track_cost
     """,
 }
 

@@ -168,3 +168,18 @@ def test_metadata_is_what_the_model_card_says(llm_for: Callable[..., FireLLaVA])
     assert (qwen.context_window, qwen.num_output, qwen.is_function_calling_model) == (262_144, 1000, True)
     deployment = llm_for(model="accounts/me/deployedModels/mine", card="firellava-13b").metadata
     assert deployment.context_window == 4096
+
+
+@pytest.mark.parametrize("method", [*CHAT, *COMPLETE])
+@pytest.mark.parametrize(
+    "asked", [{"logprobs": True}, {"logprobs": True, "top_logprobs": 1}, {"logprobs": 2}]
+)
+async def test_how_likely_each_token_was_is_told_where_it_was_asked_for(
+    llm: FireLLaVA, picture: Path, method: str, asked: dict[str, Any]
+) -> None:
+    args, kwargs = arguments(method, picture)
+    response = await answer(llm, method, *args, **kwargs, **asked)
+    tokens = [alternatives[0].token for alternatives in response.logprobs]
+    assert "".join(tokens) == SAID
+    assert all(alternatives[0].logprob < 0 for alternatives in response.logprobs)
+    assert (await answer(llm, method, *args, **kwargs)).logprobs is None

@@ -20,6 +20,7 @@ from firellava import SeveralImagesWarning, model_card
 from firellava.costs.estimate import count_text_tokens
 from firellava.errors import CostUnknown
 from llama_index_firellava import FireLLaVA
+from llama_index_firellava.image_tokens import CountedImageBlock
 from llama_index_firellava.prompt_packing import chat_prompt_helper
 from tests.api_server import QWEN_MAX, ApiServer
 from tests.llama_index.asking import conversation
@@ -189,3 +190,33 @@ async def test_a_reply_teaches_what_an_image_takes(
     groups = packed(helper, pictures(picture, 10))
     assert sum(groups) == 10
     assert 1 < max(groups) <= llm.metadata.context_window // api_server.billed[-1].image
+
+
+def test_llama_index_s_own_helper_counts_blocks_that_know_their_tokens(
+    llm_for: Callable[..., FireLLaVA], picture: Path
+) -> None:
+    llm = llm_for()
+    blocks = [CountedImageBlock.for_llm(llm, path=picture) for _ in range(8)]
+    helper = ChatPromptHelper(llm.metadata.context_window, llm.metadata.num_output)
+    assert packed(helper, [ChatMessage(blocks=[block]) for block in blocks]) == [6, 2]
+    assert packed(helper, [ChatMessage(blocks=[ImageBlock(path=picture)]) for _ in range(2)]) == [1, 1]
+    assert blocks[0].estimate_tokens() == 576
+    assert blocks[0].model_dump() == ImageBlock(path=picture).model_dump()
+    assert ChatMessage(blocks=blocks[:1]).blocks[0] is blocks[0]
+
+
+@pytest.mark.filterwarnings("ignore::firellava.SeveralImagesWarning")
+@pytest.mark.parametrize("mode", ["compact", "tree_summarize", "refine", "compact_accumulate"])
+def test_packing_makes_no_event_loop(
+    llm: FireLLaVA, retriever: BaseRetriever, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """LlamaIndex's own helper makes one, and leaves it open."""
+
+    def refuse(coroutine: Any) -> None:
+        coroutine.close()
+        pytest.fail("an event loop was asked for")
+
+    for module in ("indices.prompt_helper", "base.llms.types"):
+        monkeypatch.setattr(f"llama_index.core.{module}.asyncio_run", refuse)
+    engine(llm, retriever, response_mode=mode).query("What colours are these?")
+    assert chat_prompt_helper(llm).truncate(PROMPT, [ChatMessage("Short.")])[0].content == "Short."

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import (
     AudioBlock,
-    CacheControl,
-    CachePoint,
     CitableBlock,
+    CitationBlock,
     DocumentBlock,
-    ThinkingBlock,
     ToolCallBlock,
     VideoBlock,
 )
@@ -170,10 +168,13 @@ async def test_bad_input_costs_nothing(
 
 
 REFUSED_BLOCKS = {
-    "DocumentBlock": DocumentBlock(data=b"%PDF-1.7 and more", document_mimetype="application/pdf"),
+    "DocumentBlock": DocumentBlock(data=b"A letter, in words.", document_mimetype="text/plain"),
     "AudioBlock": AudioBlock(audio=b"RIFF and more", format="wav"),
     "VideoBlock": VideoBlock(video=b"\x00\x00\x00\x18ftypmp42 and more"),
     "CitableBlock": CitableBlock(title="A page", source="A book", content=[TextBlock(text="words")]),
+    "CitationBlock": CitationBlock(
+        title="A page", source="A book", cited_content=TextBlock(text="words"), additional_location_info={}
+    ),
     "ToolCallBlock": ToolCallBlock(tool_name="add"),
 }
 
@@ -187,21 +188,6 @@ async def test_a_block_no_vision_model_takes_is_refused_by_name(
     with pytest.raises(InvalidRequest, match=name):
         await answer(llm, method, [message])
     assert api_server.requests == []
-
-
-def test_reasoning_and_cache_points_of_earlier_turns_are_left_out(
-    llm: FireLLaVA, api_server: ApiServer
-) -> None:
-    cache = CachePoint(cache_control=CacheControl(type="ephemeral"))
-    said = [ThinkingBlock(content="secret thoughts"), TextBlock(text="Hello."), cache]
-    llm.chat(
-        [
-            ChatMessage(role="user", content="Hi"),
-            ChatMessage(role="assistant", blocks=said),
-            ChatMessage(role="user", content="Bye"),
-        ]
-    )
-    assert api_server.requests[0].json["messages"][1] == {"role": "assistant", "content": "Hello."}
 
 
 def test_an_unknown_detail_is_refused(llm: FireLLaVA, api_server: ApiServer, picture: Path) -> None:

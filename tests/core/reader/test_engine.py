@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,24 @@ def test_only_the_last_pictures_are_remembered(monkeypatch: pytest.MonkeyPatch) 
     for shade in range(REMEMBERED_IMAGES + 3):
         read(Image.new("RGB", (40, 40), (shade, shade, shade)))
     assert len(fresh.read) == REMEMBERED_IMAGES
+
+
+@needs_engine
+def test_pictures_full_of_text_are_forgotten_earlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = engine._Loaded()
+    monkeypatch.setattr(engine, "_loaded", fresh)
+    monkeypatch.setattr(engine, "REMEMBERED_BOXES", 5)
+    for number in range(4):
+        read(documents.drawn([f"Page {number}", f"Total {number}.50"]))
+    assert [len(boxes) for boxes in fresh.read.values()] == [2, 2]
+
+
+@needs_engine
+def test_what_is_remembered_holds_no_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = engine._Loaded()
+    monkeypatch.setattr(engine, "_loaded", fresh)
+    read(documents.drawn(["Harbor Books"], width=700, first=48))
+    assert len(pickle.dumps(fresh.read)) < 1000
 
 
 @needs_engine

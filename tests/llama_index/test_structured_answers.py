@@ -1,0 +1,51 @@
+"""What a model wrote is read as the form that was asked for, whatever it wrote around it, or is an error."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, RootModel
+
+from llama_index_firellava.structured_output import StructureMissed, read_answer
+
+
+class Picture(BaseModel):
+    """What a picture shows."""
+
+    colour: str
+    paid: int
+    shop: str
+
+
+class Box(RootModel[list[int]]):
+    """Numbers."""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"colour": "red", "paid": 1, "shop": "A"}',
+        '```json\n{"colour": "red", "paid": 1, "shop": "A"}\n```',
+        'Here it is:\n\n```\n{"colour": "red", "paid": 1, "shop": "A"}\n```\nAnything else?',
+        'I see [a {picture}]: {"colour": "red", "paid": 1, "shop": "A"} - and {"colour": "blue"}.',
+        'Like {"colour": 5}? No: {"colour": "red", "paid": 1, "shop": "A"}',
+    ],
+)
+def test_an_answer_is_found_in_what_models_write_around_it(written: str) -> None:
+    assert read_answer(written, Picture) == Picture(colour="red", paid=1, shop="A")
+
+
+@pytest.mark.parametrize("written", ["", "No.", "[" * 100_000, '{"a":' * 50_000, "```json\n```", "{}"])
+def test_where_there_is_none_the_error_says_so(written: str) -> None:
+    with pytest.raises(StructureMissed, match="no Picture"):
+        read_answer(written, Picture)
+
+
+@given(st.text(), st.text(), st.lists(st.integers()))
+def test_a_list_is_found_whatever_stands_before_and_after(
+    before: str, after: str, numbers: list[int]
+) -> None:
+    """Unless the words before it begin a value themselves."""
+    before = before.translate(str.maketrans("", "", "[{`"))
+    after = after.translate(str.maketrans("", "", "`"))
+    written = f"{before}{Box(numbers).model_dump_json()}{after}"
+    assert read_answer(written, Box).root == numbers
