@@ -13,9 +13,10 @@ from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 
-from firellava.in_order import in_order, in_order_async
 from firellava.client import VisionClient
+from firellava.errors import InvalidRequest
 from firellava.images import ImageSource
+from firellava.in_order import in_order, in_order_async
 from firellava.replies import Reply, ReplyChunk
 from firellava.wire.completions import prompt_message
 from langchain_firellava.caching import keeping_no_degraded_answers
@@ -125,7 +126,7 @@ class FireLLaVACompletions(TokenCounting, BaseLLM):
     ) -> dict[str, Any]:
         """The arguments of a batch, with images that each of its prompts can be shown."""
         with also_errors_of_langchain():
-            sources = [image_source(image) for image in call.get("images", ())]
+            sources = _sources(call.get("images"))
             for prompt in inputs if check else ():  # all of them before the first is sent
                 prompt_message(self._convert_input(prompt).to_string(), sources)
         return call | {"images": sources} if sources else call
@@ -205,11 +206,22 @@ class FireLLaVACompletions(TokenCounting, BaseLLM):
         images: Sequence[BlockInput],
         overrides: dict[str, Any],
     ) -> tuple[VisionClient, dict[str, Any], list[ImageSource]]:
-        sources = [image_source(image) for image in images]
+        sources = _sources(images)
         for prompt in prompts:  # all of them before the first is sent
             prompt_message(prompt, sources)
         parameters = self._parameters(stop, overrides)
         return self._client(parameters.pop("model", None)), parameters, sources
+
+
+def _sources(images: Sequence[BlockInput] | None) -> list[ImageSource]:
+    """What ``images=`` of a call holds; an image alone is not taken for a list of its letters or bytes."""
+    if images is None:
+        return []
+    if not isinstance(images, list | tuple):
+        raise InvalidRequest(
+            f"images= takes a list of images, one for each <image>, not {type(images).__name__}: images=[…]."
+        )
+    return [image_source(image) for image in images]
 
 
 def _bounded(

@@ -43,10 +43,10 @@ MAY_IMPORT = {
 PUBLIC = {
     "firellava": """
         Attempt Backend Budget CallDetails CallHook Choice Estimate FetchPolicy FireLLaVAError
-        FireworksBackend ImagePart ImageReferences ImageSource Ledger LlamaCppBackend Message ModelCard OfflineReader
-        OpenAICompatibleBackend Parameters PreparedImage Prices Reply ReplyChunk SeveralImagesWarning TextPart
-        TextTooSmallWarning ToolCall TransformersBackend Usage VisionClient __version__ discover_local
-        estimate model_card prepare_image track_cost
+        FireworksBackend ImagePart ImageReferences ImageSource Ledger LlamaCppBackend Message ModelCard
+        OfflineReader OpenAICompatibleBackend Parameters PreparedImage Prices Reply ReplyChunk
+        SeveralImagesWarning TextPart TextTooSmallWarning ToolCall TransformersBackend Usage
+        VisionClient __version__ discover_local estimate model_card prepare_image track_cost
     """,
     "langchain_firellava": """
         BudgetMiddleware ChatFireLLaVA FireLLaVACompletions FireLLaVACostHandler ImageCaptionLoader
