@@ -11,9 +11,12 @@ An answer is right where it holds the expected value, both without case, accents
 at most 40 letters and digits more. Questions about things that are not on the document must be declined, or
 answered with no; anything else is an invented answer. `drawn_documents.verdicts` has the rules.
 
-The first table counts the right answers of those that the document gives, by kind of document and
-degradation; the second the invented answers. What was wrong, missed and invented is listed below. It ends
-with 1 where less than 85 % are right or one is invented.
+There are two sets. The reader was improved on the first. The second was drawn before that work ended and
+asked once when it had: 71.3 % were right and 0 of 180 invented; its failures were looked at after that, so
+that what is printed now is no figure of documents nobody has seen. For each set, the first table counts the
+right answers of those that the documents give, by kind of document and degradation; the second the invented
+answers. What was wrong, missed and invented is listed below. It ends with 1 where the first set has less than
+85 % right, or where an answer is invented.
 """
 
 from __future__ import annotations
@@ -26,13 +29,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.drawn_documents import DOCUMENTS
+from benchmarks.drawn_documents import DOCUMENTS, LAST_DRAWN
 from benchmarks.drawn_documents.degradation import DEGRADATIONS
 from benchmarks.drawn_documents.verdicts import judge
 from firellava.reader import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from PIL import Image
 
@@ -59,12 +62,20 @@ def main() -> int:
     """Ask everything and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=Path, help="keep the pictures in this folder")
-    outcomes = list(ask_everything(parser.parse_args().pictures))
+    keep = parser.parse_args().pictures
+    right, invented = _report("The documents that the reader was improved on", DOCUMENTS, keep)
+    _, more = _report("The documents drawn last", LAST_DRAWN, keep)
+    return int(right < GOAL or invented + more > 0)
+
+
+def _report(title: str, documents: Sequence[Document], keep: Path | None) -> tuple[float, int]:
+    """Print the tables of a set, and tell what share is right and how many answers are invented."""
+    outcomes = list(ask_everything(documents, keep))
     answerable = [outcome for outcome in outcomes if outcome.question.answerable]
     others = [outcome for outcome in outcomes if not outcome.question.answerable]
-    asked = [question for document in DOCUMENTS for question in document.questions]
+    asked = [question for document in documents for question in document.questions]
     print(
-        f"{len(DOCUMENTS)} documents in {len(DEGRADATIONS)} pictures each; {len(asked)} questions, "
+        f"{title}: {len(documents)}, in {len(DEGRADATIONS)} pictures each; {len(asked)} questions, "
         f"{sum(not question.answerable for question in asked)} of them about what is not there\n"
     )
     _print_table("right", answerable, "right")
@@ -72,17 +83,18 @@ def main() -> int:
     _print_list(outcomes)
     right = sum(outcome.verdict == "right" for outcome in answerable) / len(answerable)
     invented = sum(outcome.verdict == "invented" for outcome in others)
-    print(f"\nright: {right:.1%} (goal {GOAL:.0%}); invented: {invented} of {len(others)} (goal 0)")
-    return int(right < GOAL or invented > 0)
+    print(f"\nright: {right:.1%} (goal {GOAL:.0%}); invented: {invented} of {len(others)} (goal 0)\n")
+    return right, invented
 
 
-def ask_everything(keep: Path | None = None) -> Iterator[Outcome]:
+def ask_everything(documents: Iterable[Document], keep: Path | None = None) -> Iterator[Outcome]:
     """Ask each question of each picture of its document.
 
     Args:
+        documents: which documents.
         keep: a folder for the pictures, or None.
     """
-    for document in DOCUMENTS:
+    for document in documents:
         drawn = document.draw()
         for degradation, degrade in DEGRADATIONS.items():
             picture = degrade(drawn, zlib.crc32(document.name.encode()))

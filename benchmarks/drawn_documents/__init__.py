@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.drawn_documents import forms, invoices, public_places, screens, tickets
+from benchmarks.drawn_documents import (
+    forms,
+    invoices,
+    later_papers,
+    later_places,
+    later_screens,
+    public_places,
+    screens,
+    second_papers,
+    second_tickets,
+    tickets,
+)
 from benchmarks.drawn_documents.page import Document, Question
 from benchmarks.drawn_documents.verdicts import Verdict
 
-__all__ = ["DOCUMENTS", "Document", "Question", "Verdict"]
+__all__ = ["DOCUMENTS", "LAST_DRAWN", "Document", "Question", "Verdict"]
 
 DOCUMENTS: Final = (
     *invoices.DOCUMENTS,
@@ -16,5 +27,10 @@ DOCUMENTS: Final = (
     *public_places.DOCUMENTS,
     *tickets.DOCUMENTS,
     *screens.DOCUMENTS,
+    *second_papers.DOCUMENTS,
+    *second_tickets.DOCUMENTS,
 )
-"""All of them."""
+"""Those that the reader was improved on."""
+
+LAST_DRAWN: Final = (*later_papers.DOCUMENTS, *later_places.DOCUMENTS, *later_screens.DOCUMENTS)
+"""Those that were drawn before the reader was last improved, and first asked about after it."""

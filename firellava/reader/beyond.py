@@ -21,7 +21,7 @@ _PICTURE = r"(?:image|picture|photo|photograph|screenshot|scan)"
 _BEYOND: Final = tuple(
     (needed, re.compile("|".join(f"(?:{pattern})" for pattern in patterns)))
     for needed, *patterns in (
-        (COUNTING, r"\bhow many\b(?! pixels)", r"\bcount\b", r"\bnumber of (?!the\b)\w+"),
+        (COUNTING, r"\bhow many\b(?! pixels)", r"\bcount\b", r"\bnumber of (?!the\b)(?:\w+ )?\w+s\b"),
         (
             "translating",
             r"\btranslat\w*",
@@ -42,14 +42,15 @@ _BEYOND: Final = tuple(
         ),
         (
             SEEING,
-            r"\b(?:describe|description|scene|doing|happening|going on|wearing|holding|standing|sitting)\b",
+            r"\b(?:describe|description|scene|doing|happening|going on|wearing|holding|sitting)\b",
+            r"\bstanding\b(?! (?:charge|order))",
             r"\b(?:walking|running|smiling|looking|looks? like|feeling|mood|emotion|expression|facing)\b",
             r"\b(?:behind|next to|beside|in front of)\b",
             r"\b(?:left|right|above|below|under|between) (?:of )?the\b",
             rf"\bcaption (?:this|the|for)\b|\bwhere (?:was|is|were) (?:this|the) {_PICTURE}\b",
             rf"\b(?:what|who)(?: is|'s| are) (?:in|on|visible in) (?:the|this) {_PICTURE}\b",
             r"^(?:what|who)(?: is|'s) (?:this|that|it)\s*\??$|\bwhat (?:do|can) you see\b",
-            r"\bwhat does\b.*\b(?:show|depict)\b|\bwhat (?:kind|type|sort|breed) of\b",
+            r"\bwhat does\b.*\b(?:show|depict)\b",
         ),
     )
 )

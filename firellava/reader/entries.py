@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from firellava.reader.labels import is_numbered, looks_like_label
 from firellava.reader.passages import lists, passages
+from firellava.reader.tables import LONGEST_LABEL, cells, heads
 from firellava.reader.values import Shape, find, is_worded
-from firellava.reader.vocabulary import is_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from firellava.reader.boxes import TextBox
     from firellava.reader.layout import Page
@@ -37,15 +38,25 @@ _ALTERNATING: Final = 0.85
 _IN_ROW: Final = 0.6
 _BELOW: Final = 0.55
 
-_LONGEST_LABEL: Final = 48
-_MOST_DIGITS: Final = 5
-"""Digits that the name of a column may have, as in "Q1 2026"."""
+_NAMED_BEFORE: Final = 0.88
+"""A label and its value in one box, without a mark between: "Platform 3"."""
+_NAMED_LATER: Final = 0.9
+"""A cell that another than the first cell of its row names."""
+_MOST_WORDS: Final = 7
+"""Words that a label may have: more make a sentence."""
 
 _COLON: Final = re.compile(r"^(?P<label>[^:\uff1a]{1,48}?)\s*[:\uff1a]\s*(?P<value>\S.*)$")
 _MARK: Final = re.compile(
     r"^(?P<label>.{0,40}?\b(?:no|nr|num|number|id|code)\b\.?|.{1,40}?\s?#)\s?(?P<value>\S*\d.*)$",
     re.IGNORECASE,
 )
+_LABEL_AND_CODE: Final = re.compile(
+    r"^(?P<label>[^\W\d_][^\W\d_]+(?: [^\W\d_]+){0,2}) (?P<value>(?:[$£€#]?[A-Z]{0,4}-?\d|[$£€][A-Z]"
+    r"|[A-Z]$)\S*(?: \S*[\d%]\S*| \w{1,5}\b)*)$"
+)
+_ITEM: Final = re.compile(r"\d{1,3}[A-Z]?|[A-Z]\d{0,2}")
+"""What numbers an item: a floor, a track."""
+
 _NEXT_LABEL: Final = re.compile(r"\s+[A-Z]\w*(?: [^\W\d]\w*\.?)?\s?:(?!\S*\d\d\b)")
 
 
@@ -71,19 +82,21 @@ class Entry:
 @lru_cache(maxsize=8)
 def entries(page: Page) -> tuple[Entry, ...]:
     """Every reading of a page as labels and values."""
-    heads: set[int] = set()
-    for at in range(len(page.rows)):
-        if at - 1 not in heads and _is_head(page, at):
-            heads.add(at)
     found: list[Entry] = [entry for passage in passages(page) for entry in _own(passage)]
     for at in range(len(page.rows)):
-        found += _in_row(page, at, is_head=at in heads)
-        found += _below(page, at, is_head=at in heads, stacked=bool(heads))
+        found += _in_row(page, at)
+        found += _below(page, at)
     for row, items, boxes in lists(page):
         found.append(Entry(row.text.rstrip(" :"), "\n".join(items), (*row.boxes, *boxes), _ALONE_IN_ROW))
-    for at in heads:
-        found += _cells(page, at, heads)
+    found += _in_tables(page)
     return tuple(found)
+
+
+def _in_tables(page: Page) -> Iterator[Entry]:
+    for cell in cells(page):
+        strength = (_TABLE if cell.last else _TABLE_BEFORE) * (1 if cell.first else _NAMED_LATER)
+        label = " ".join(_bare_label(name.text) for name in cell.names)
+        yield Entry(label, cell.box.text, (*cell.names, cell.box), strength, in_table=True)
 
 
 def label_and_value(text: str) -> tuple[str, str] | None:
@@ -99,6 +112,10 @@ def label_and_value(text: str) -> tuple[str, str] | None:
 
 def _own(passage: Passage) -> Iterator[Entry]:
     rest = passage.text
+    if (named := _LABEL_AND_CODE.match(rest)) and not any(
+        value.start < named.start("value") for value in find(Shape.MOMENT, rest)
+    ):
+        yield Entry(named["label"], named["value"], passage.boxes, _NAMED_BEFORE)
     while pair := label_and_value(rest):
         label, value = pair
         yield Entry(label, value, passage.boxes, _ANNOUNCED)
@@ -109,35 +126,69 @@ def _own(passage: Passage) -> Iterator[Entry]:
 
 
 def _may_label(text: str) -> bool:
-    return len(text) <= _LONGEST_LABEL and is_worded(text) and label_and_value(text) is None
+    words = len(text.split())
+    ended = text.rstrip().endswith((".", "!", "?")) and words > 3  # noqa: PLR2004 - "Invoice no." is a label
+    return (
+        len(text) <= LONGEST_LABEL
+        and words <= _MOST_WORDS
+        and not ended
+        and is_worded(text)
+        and label_and_value(text) is None
+    )
 
 
-def _in_row(page: Page, at: int, *, is_head: bool) -> Iterator[Entry]:
+def _bare_label(text: str) -> str:
+    """A label without its number in a form and without the marks around it."""
+    return re.sub(r"^\(?\d{1,2}[.)]\s*(?=[^\W\d])", "", text).strip(" :.")
+
+
+def _in_row(page: Page, at: int) -> Iterator[Entry]:
     boxes = tuple(box for box in page.rows[at].boxes if any(map(str.isalnum, box.text)))
     for place, (label, value) in enumerate(itertools.pairwise(boxes)):
         if _is_moment(label.text) and is_worded(value.text):
             # A line of a timetable answers both ways.
             yield Entry(label.text, value.text, (label, value), _ALONE_IN_ROW)
             yield Entry(value.text, label.text, (value, label), _ALONE_IN_ROW)
-        if not _may_label(label.text) or value.text.rstrip().endswith(":"):
+        numbers = len(boxes) == 2 and _ITEM.fullmatch(label.text) and is_worded(value.text)  # noqa: PLR2004
+        if not (_may_label(label.text) or numbers) or value.text.rstrip().endswith(":"):
             continue
-        if label.text.rstrip().endswith(":") or value.text.lstrip().startswith(":"):
-            strength = _ANNOUNCED
-        elif is_head:
-            strength = _IN_ROW / 2
-        elif len(boxes) == 2 or _in_columns(page, at, label, value):  # noqa: PLR2004 - a label and a value
-            strength = _ALONE_IN_ROW
-        else:
-            strength = _ALTERNATING if place % 2 == 0 and len(boxes) % 2 == 0 else _IN_ROW
-            if not any(map(str.isdigit, value.text)) and not is_label(label.text):
-                strength /= 2  # words side by side are no label and value
-        if is_label(value.text) and strength < _ANNOUNCED:
-            strength *= 0.5
-        yield Entry(label.text.rstrip(" :."), value.text.strip(" :"), (label, value), strength)
+        strength = _beside(page, at, boxes, place)
+        yield Entry(_bare_label(label.text), value.text.strip(" :"), (label, value), strength)
     # A line of a list: what it is stands first, what it costs last.
     words = next((box for box in boxes if is_worded(box.text)), None)
-    if len(boxes) > 2 and words is not None and find(Shape.AMOUNT, boxes[-1].text) and not is_head:  # noqa: PLR2004
+    if len(boxes) > 2 and words is not None and find(Shape.AMOUNT, boxes[-1].text) and at not in heads(page):  # noqa: PLR2004
         yield Entry(words.text, boxes[-1].text, (words, boxes[-1]), _ALTERNATING)
+
+
+def _beside(page: Page, at: int, boxes: Sequence[TextBox], place: int) -> float:
+    """How likely a box labels the next one of its row."""
+    label, value = boxes[place], boxes[place + 1]
+    if label.text.rstrip().endswith(":") or value.text.lstrip().startswith(":"):
+        return _ANNOUNCED
+    if at in heads(page):
+        strength = _IN_ROW / 2
+    elif len(boxes) == 2 or _in_columns(page, at, label, value):  # noqa: PLR2004 - a label and a value
+        strength = _ALONE_IN_ROW
+    else:
+        strength = _ALTERNATING if place % 2 == 0 and len(boxes) % 2 == 0 else _IN_ROW
+        pairs = _is_row_of_pairs(page, at)
+        if not any(map(str.isdigit, value.text)) and not looks_like_label(label.text) and not pairs:
+            strength /= 2  # words side by side are no label and value
+        if pairs and place % 2:
+            strength /= 2
+    return strength * 0.5 if looks_like_label(value.text) else strength
+
+
+def _is_row_of_pairs(page: Page, at: int) -> bool:
+    """Whether a row and one beside it have their boxes at the same places: pairs, two and more to a row."""
+    boxes = page.rows[at].boxes
+    return len(boxes) % 2 == 0 and any(
+        len(other.boxes) == len(boxes)
+        and all(abs(one.left - two.left) < one.height for one, two in zip(boxes, other.boxes, strict=True))
+        and any(looks_like_label(box.text) for box in (*boxes[::2], *other.boxes[::2]))
+        and not any(map(str.isdigit, "".join(box.text for box in (*boxes[::2], *other.boxes[::2]))))
+        for other in (*page.rows[max(at - 1, 0) : at], *page.rows[at + 1 : at + 2])
+    )
 
 
 def _is_moment(text: str) -> bool:
@@ -157,11 +208,13 @@ def _in_columns(page: Page, at: int, label: TextBox, value: TextBox) -> bool:
     )
 
 
-def _below(page: Page, at: int, *, is_head: bool, stacked: bool) -> Iterator[Entry]:
-    row = page.rows[at]
+def _below(page: Page, at: int) -> Iterator[Entry]:
+    row, is_head, stacked = page.rows[at], at in heads(page), bool(heads(page))
     for label in row.boxes:
         value = page.below(label)
         if value is None or not _may_label(label.text) or label_and_value(value.text):
+            continue
+        if is_numbered(value.text) and is_numbered(label.text):
             continue
         strength = _BELOW
         under = page.below(value)
@@ -178,68 +231,5 @@ def _below(page: Page, at: int, *, is_head: bool, stacked: bool) -> Iterator[Ent
             strength += 0.2 if label is row.boxes[-1] else -0.2
         elif not is_head and (beside := page.right_of(label)):
             # What stands on the right is the value, unless it is a label itself.
-            strength += 0.15 if is_label(beside[0].text) else -0.2
-        yield Entry(label.text.rstrip(" :"), value.text, (label, value), min(strength, _TABLE))
-
-
-def _is_head(page: Page, at: int) -> bool:
-    """Whether a row names the columns of the rows below: several labels, values under most of them."""
-    row = page.rows[at]
-    if len(row.boxes) < 2 or not all(_may_head(box.text) for box in row.boxes):  # noqa: PLR2004
-        return False
-    under = [page.below(box) for box in row.boxes]
-    values = [box for box in under if box is not None]
-    if len({id(box) for box in values}) < 2 or any(is_label(box.text) for box in values):  # noqa: PLR2004
-        return False
-    figures = sum(any(map(str.isdigit, box.text)) for box in values)
-    plain = not any(map(str.isdigit, row.text))
-    if figures and (len(row.boxes) > 2 or (plain and figures * 2 > len(row.boxes))):  # noqa: PLR2004
-        return True
-    # Two labels over two values, or two labels each beside its value? What is nearer belongs together.
-    closer = sum(_is_closer(page, at, label, box) for label, box in zip(row.boxes, under, strict=True) if box)
-    return closer * 2 > len(row.boxes) or all(is_label(box.text) for box in row.boxes)
-
-
-def _is_closer(page: Page, at: int, label: TextBox, value: TextBox) -> bool:
-    """Whether a value stands closer under a label than the rows around stand to the two."""
-    third = page.below(value)
-    gaps = [_gap(value, third)] if third else []
-    gaps += [_gap(box, label) for box in page.rows[at - 1].boxes if at and page.below(box) is label]
-    return bool(gaps) and _gap(label, value) < 0.8 * min(gaps)
-
-
-def _may_head(text: str) -> bool:
-    names = any(map(str.isalpha, text)) or re.fullmatch(r"(?:19|20)\d\d", text)
-    if any(map(str.isdigit, text)) and (re.search(r"[,-]", text) or find(Shape.DATE, text)):
-        return False
-    if sum(map(str.isdigit, text)) > _MOST_DIGITS:
-        return False
-    return bool(names) and len(text) <= _LONGEST_LABEL and not find(Shape.AMOUNT, text) and ":" not in text
-
-
-def _gap(upper: TextBox, lower: TextBox) -> float:
-    return lower.middle[1] - upper.middle[1]
-
-
-def _cells(page: Page, head: int, others: set[int]) -> Iterator[Entry]:
-    """The cells of a table, each named by its row and its column."""
-    heads = page.rows[head].boxes
-    for at in range(head + 1, len(page.rows)):
-        row = page.rows[at]
-        if at in others:
-            return
-        if len(row.boxes) < 2:  # noqa: PLR2004
-            continue
-        name = next((box for box in row.boxes if is_worded(box.text)), None)
-        for box in row.boxes:
-            shared, column = max(((_shared(label, box), label) for label in heads), key=lambda each: each[0])
-            if box is name or name is None or shared <= 0:
-                continue
-            last = box is row.boxes[-1] or not find(Shape.AMOUNT, row.boxes[-1].text)
-            strength = _TABLE if last else _TABLE_BEFORE
-            yield Entry(f"{name.text} {column.text}", box.text, (name, column, box), strength, in_table=True)
-
-
-def _shared(one: TextBox, other: TextBox) -> float:
-    """How far two boxes stand over one another, in pixels; negative where they are apart."""
-    return min(one.right, other.right) - max(one.left, other.left)
+            strength += 0.15 if looks_like_label(beside[0].text) else -0.2
+        yield Entry(_bare_label(label.text), value.text, (label, value), min(strength, _TABLE))

@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Final
 from firellava.reader.entries import entries
 from firellava.reader.findings import Finding
 from firellava.reader.issuers import company_names
-from firellava.reader.relevance import Asked
+from firellava.reader.labels import is_label, label_pattern
+from firellava.reader.passages import passages
+from firellava.reader.relevance import GENERAL_WORDS, Asked
 from firellava.reader.totals import totals
-from firellava.reader.values import Shape, Value, find, is_worded
-from firellava.reader.vocabulary import FIELDS, is_label, label_pattern
+from firellava.reader.values import Shape, Value, find, is_code, is_worded
+from firellava.reader.vocabulary import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from firellava.reader.boxes import TextBox
     from firellava.reader.entries import Entry
+    from firellava.reader.field_definition import Field
     from firellava.reader.layout import Page
-    from firellava.reader.vocabulary import Field
 
 __all__ = ["field_value", "unlabelled"]
 
@@ -41,8 +43,13 @@ _PREPOSITIONS: Final = ("by", "to", "from", "dear", "attn", "attention")
 """Labels that end in one of these need no colon before a name."""
 
 _FILLER: Final = re.compile(
-    r"\b(?:number|no|nr|num|id|code|ref|is|was|rm|usd|eur|gbp|your|our)\b|[\W\d_]", re.IGNORECASE
+    r"\b(?:number|no|nr|num|id|code|ref|is|was|rm|usd|eur|gbp|your|our|member|guest|patient|passenger"
+    r"|employee|student"
+    r"|applicant|account|card|policy)\b|[\W\d_]",
+    re.IGNORECASE,
 )
+_ANOTHER_PURPOSE: Final = 0.5
+_CLAUSE: Final = re.compile(r"[,;:|•·]\s|[.!?]\s")
 _YEAR: Final = re.compile(r"\d{4}|'\d\d|\d\W\d+\W\d")
 
 
@@ -50,7 +57,12 @@ _BUYER: Final = next(field for field in FIELDS if field.name == "buyer")
 
 
 def field_value(
-    page: Page, field: Field, words: Sequence[str] = (), shape: Shape | None = None
+    page: Page,
+    field: Field,
+    words: Sequence[str] = (),
+    shape: Shape | None = None,
+    *,
+    purpose: Sequence[str] = (),
 ) -> Finding | None:
     """The value of a field of the vocabulary, or None where the page does not state it.
 
@@ -59,6 +71,7 @@ def field_value(
         field: what to look for.
         words: what else the question says, in lower case.
         shape: the form of the value, where the question wants another than the field's own.
+        purpose: words that prefer the lines that have them, and say nothing where no line does.
     """
     shape = shape or field.shape
     found = [*_labelled(page, field, shape), *_following(page, field, shape)]
@@ -69,13 +82,22 @@ def field_value(
         found += [name for name in company_names(page, words) if not buyers.intersection(name.evidence)]
     if field.without_label:
         found += unlabelled(page, field, shape)
-    asked = Asked.of(words, page, shape)
     kinds = field.name == "company"
+    asked = Asked.of([word for word in words if not (kinds and word in GENERAL_WORDS)], page, shape)
     return max(
-        (_qualified(page, finding, asked, strict=not kinds) for finding in found),
+        (_qualified(page, _aimed(page, finding, purpose), asked, strict=not kinds) for finding in found),
         key=lambda finding: finding.fit,
         default=None,
     )
+
+
+def _aimed(page: Page, finding: Finding, purpose: Sequence[str]) -> Finding:
+    """A finding, less sure where its passage says nothing of the purpose and another one does."""
+    said = [
+        passage for passage in passages(page) if Asked.of(purpose, page, Shape.TEXT).coverage(passage.text)
+    ]
+    spoken = any(box in passage.boxes for passage in said for box in finding.evidence)
+    return finding if not said or spoken else replace(finding, fit=finding.fit * _ANOTHER_PURPOSE)
 
 
 def _qualified(page: Page, finding: Finding, asked: Asked, *, strict: bool) -> Finding:
@@ -116,6 +138,8 @@ def _fitting(entry: Entry, shape: Shape) -> str | None:
     value = entry.value.strip(" :-#\t")
     if shape in {Shape.NAME, Shape.TEXT}:
         return value if is_worded(value) and not is_label(value) else None
+    if shape is Shape.NUMBER and is_code(value):
+        return value
     found = find(shape, value)
     if not found:
         return None
@@ -140,7 +164,7 @@ def _following(page: Page, field: Field, shape: Shape) -> Iterator[Finding]:
         if value is None:
             continue
         # "Paid with a card ending in 7702": what comes before such words does not matter.
-        before = "" if box.text[start:end].lower().endswith(" in") else box.text[:start]
+        before = "" if box.text[start:end].lower().endswith(" in") else _CLAUSE.split(box.text[:start])[-1]
         odd = len(_FILLER.sub("", before + box.text[end : value.start]))
         if odd and shape in {Shape.NUMBER, Shape.NAME}:
             continue
@@ -203,7 +227,7 @@ def _trust(value: Value, box: TextBox, row: str, shape: Shape) -> float:
     """How far a value without a label is to be trusted for its form."""
     if shape is Shape.PHONE:
         # Digits in a row, or in groups of four behind letters, number other things more often.
-        telling = re.search(r"[+()]|^0|\b\d{3}\W\d{3}\W\d{4}\b", value.text)
+        telling = re.search(r"[+()]|^0|^\d{3,5}$|\b\d{3}\W\d{3}\W\d{4}\b", value.text)
         behind = re.search(r"[A-Z#]\s*$", box.text[: value.start])
         return 1.0 if telling and not behind else 0.3
     if shape in {Shape.DATE, Shape.MOMENT}:

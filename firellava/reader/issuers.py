@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from firellava.reader.entries import label_and_value
 from firellava.reader.findings import Finding
+from firellava.reader.labels import is_label
 from firellava.reader.values import Shape, find, is_worded
-from firellava.reader.vocabulary import is_label
 from firellava.reader.words import best_match, tokens
 
 if TYPE_CHECKING:
@@ -23,21 +23,29 @@ __all__ = ["company_names"]
 _DOCUMENT = """
     invoice receipt bill tax cash sales sale order quote quotation statement estimate copy official original
     duplicate customer merchant welcome to thank you simplified credit debit note ticket page date
+    agreement application area card certificate coupon entrance exit form letter licence license
+    membership memo
+    memorandum menu of parking pass permit policy prescription report slip statement account voucher
+    warranty zone
 """
 _DOCUMENT_WORDS: Final = frozenset(_DOCUMENT.split())
 """Words that name a kind of document: a heading made of them alone is not the name of a company."""
 
 _LEGAL_FORMS: Final = re.compile(
-    r"\b(?:ltd|limited|inc|llc|llp|corp|co|company|gmbh|ag|kg|plc|sdn\.?\s?bhd|bhd|berhad|s/b|pte|pty|s\.?a\.?s?|s\.?r\.?l"
+    r"\b(?:ltd|limited|inc|llc|llp|corp|co|company|gmbh|(?-i:AG|KG)|plc|sdn\.?\s?bhd|bhd|berhad|s/b"
+    r"|pte|pty|s\.?a\.?s?|s\.?r\.?l"
     r"|s\.?p\.?a|b\.?v|n\.?v|a/s|oy|ab|trading|enterprises?)(?![^\W\d_])|株式会社|有限公司",
     re.IGNORECASE,
 )
 """What the registered name of a business ends with."""
 
 _KINDS: Final = re.compile(
-    r"\b(?:stores?|market|restaurant|restoran|cafe|café|studio|hotel|bakery|shop|pharmacy|clinic|hospital|school"
-    r"|university|college|bank|airlines?|railways?|library|museum|garage|hardware|bistro|kitchen|stationery|services?"
-    r"|supermarket|minimarket|mart|motors?|electronics?|centre|center|association|society|council|insurance|energy"
+    r"\b(?:stores?|market|restaurant|restoran|cafe|café|studio|hotel|bakery|shop|pharmacy|clinic"
+    r"|hospital|school"
+    r"|university|college|bank|airlines?|railways?|library|museum|garage|hardware|bistro|kitchen"
+    r"|stationery|services?"
+    r"|supermarket|minimarket|mart|motors?|electronics?|centre|center|association|society|council"
+    r"|insurance|energy"
     r"|power|telecom|mobile|consulting|partners|logistics|express|air)\b",
     re.IGNORECASE,
 )
@@ -45,7 +53,8 @@ _KINDS: Final = re.compile(
 
 
 _ENDS_A_NAME: Final = re.compile(
-    r"\W*(?:co\b|company\b|sdn\b|bhd\b|berhad\b|ltd\b|limited\b|inc\b|llc\b|llp\b|gmbh\b|corp|pte\b|plc\b|\(?m\)?\W+sdn"
+    r"\W*(?:co\b|company\b|sdn\b|bhd\b|berhad\b|ltd\b|limited\b|inc\b|llc\b|llp\b|gmbh\b|corp|pte\b"
+    r"|plc\b|\(?m\)?\W+sdn"
     r"|s\.?a\.?\b|enterprises?\W*$|trading\W*$|group\W*$|(?:\w+\s)?sdn\W|&\s)",
     re.IGNORECASE,
 )
@@ -70,6 +79,7 @@ def company_names(page: Page, kinds: Iterable[str] = ()) -> list[Finding]:
         page: where to look.
         kinds: what the question calls the issuer, such as "pharmacy"; a name that says so is surer.
     """
+    kinds = [kind for kind in kinds if _KINDS.fullmatch(kind)]
     top = [box for box in page.boxes[:_TOP] if is_worded(box.text) or _ENDS_A_NAME.match(box.text)]
     usual = statistics.median(box.height for box in page.boxes) if page.boxes else 0.0
     found: list[Finding] = []
@@ -79,7 +89,8 @@ def company_names(page: Page, kinds: Iterable[str] = ()) -> list[Finding]:
         sure = 0.6 - 0.05 * min(place, 6)
         sure += 0.3 * bool(_LEGAL_FORMS.search(text)) or 0.12 * bool(_KINDS.search(text))
         sure += 0.15 * min(max(box.height / usual - 1, 0), 1)
-        sure += 0.15 * any(best_match(kind, tokens(text)) for kind in kinds)
+        told = any(best_match(kind, tokens(text)) for kind in kinds)
+        sure += 0.3 * told - 0.08 * (bool(kinds) and not told and not _LEGAL_FORMS.search(text))
         found.append(Finding(text, _SURE * min(sure, 1.0) * min(each.score for each in boxes), boxes))
     return found
 
@@ -134,6 +145,8 @@ def _may_be_a_name(text: str) -> bool:
     words = [word.lower() for word in re.findall(r"[^\W\d_]+", text)]
     if not words or not is_worded(text) or set(words) <= _DOCUMENT_WORDS or is_label(text):
         return False
+    if _DOCUMENT_WORDS.issuperset(words[-1:]) and _only_kinds(" ".join(set(words) - _DOCUMENT_WORDS)):
+        return False  # "Library card"
     if _REGISTRATION.search(text) or (label_and_value(text) and not _LEGAL_FORMS.search(text)):
         return False
     other = (Shape.ADDRESS, Shape.DATE, Shape.PHONE, Shape.EMAIL, Shape.WEBSITE, Shape.AMOUNT)

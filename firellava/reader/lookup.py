@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from firellava.reader.entries import entries
 from firellava.reader.findings import Finding
+from firellava.reader.labels import is_label, looks_like_label
 from firellava.reader.passages import passages
 from firellava.reader.relevance import Asked
-from firellava.reader.values import Shape, find, is_worded
-from firellava.reader.vocabulary import is_label
-from firellava.reader.words import same_word
+from firellava.reader.values import Shape, find, is_code, is_worded
+from firellava.reader.words import best_match, same_word, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,13 +28,35 @@ _HEADING: Final = 0.65
 """How much less a heading answers than a sentence: it says what the page is about, not what is asked."""
 
 _NAMED: Final = re.compile(
-    r"\b[Bb]y\s+(?:the\s+)?[A-Z]|\b[A-Z][\w.'&]* (?:& |of )?[A-Z][\w.']+|\([A-Z][a-z]+\)|: [A-Z]"
+    r"\b(?:[Cc]all|[Cc]ontact|[Aa]sk(?: for)?|[Tt]ell|[Ww]ith)\s+(?:(?:Mrs?|Ms|Dr)\.?\s)?[A-Z][a-z]"
+    r"|\b[Bb]y\s+(?:the\s+)?[A-Z]|\b[A-Z][\w.'&]* (?:& |of )?[A-Z][\w.']+|\([A-Z][a-z]+\)|: [A-Z]"
 )
 _AT_A_PLACE: Final = re.compile(
-    r"(?<![\w-])(?:[Aa]t|[Ii]n|[Nn]ear|behind|opposite|outside|inside)\s+(?:the\s+)?[A-Z\d]"
+    r"(?<![\w-])(?:[Aa]t|[Ii]n|[Nn]ear|behind|opposite|outside|inside)\s+(?:the\s+)?(?:[A-Z]|\d+\w?\s+[A-Z])"
 )
 _LONGEST_CODE: Final = 32
+_FORMS: Final = frozenset(
+    (Shape.AMOUNT, Shape.DATE, Shape.MOMENT, Shape.TIME, Shape.HOURS, Shape.PHONE, Shape.EMAIL, Shape.MEASURE)
+)
+_TOLD_BY_LAYOUT: Final = 0.8
+_OTHER_WORDS, _OTHER_WORDS_BELOW = 0.75, 0.6
+_OF_THE_FORM, _MOST = 1.3, 0.9
+"""A value that has the form asked for, and nothing else in it, belongs more likely to the label near it."""
+
+_PART_OF_A_TEXT: Final = 0.6
+"""A number inside a text: the 3 of "Adult 3 days" is no number of a pass."""
+
+_OWN_FORMS: Final = {Shape.MOMENT: (Shape.DATE, Shape.TIME)}
+"""Forms that a label does not have itself; a day of the week labels times."""
+
+_SAYS_ITSELF: Final = 0.5
+"""A label that has a value of the form itself: "Dinner at eight  18:02"."""
+
 _LONGEST_ANSWER: Final = 240
+_TURNED: Final = 0.92
+"""How much less sure a label is as an answer than a value."""
+
+_LONGEST_MOMENT: Final = 40
 _BESIDE: Final = 9
 """Letters between a word and the number that it names: room for "number: "."""
 
@@ -52,7 +74,11 @@ def look_up(page: Page, words: Iterable[str], shape: Shape) -> Finding | None:
     asked = Asked.of(words, page, shape)
     if not asked.words:
         return None
-    found = [*_among_entries(page, asked, shape), *_among_passages(page, asked, shape)]
+    found = [
+        *_among_entries(page, asked, shape),
+        *_among_passages(page, asked, shape),
+        *_turned_round(page, asked, shape),
+    ]
     return max(found, key=lambda finding: finding.fit, default=None)
 
 
@@ -61,8 +87,36 @@ def _among_entries(page: Page, asked: Asked, shape: Shape) -> Iterator[Finding]:
         coverage = asked.coverage(entry.label)
         value = _fitting(entry, shape) if coverage else None
         if value:
-            sure = entry.strength * coverage**1.5 * (0.75 + 0.25 * asked.precision(entry.label))
+            strength = entry.strength
+            if shape in _FORMS and value == entry.value.strip():
+                strength = min(strength * _OF_THE_FORM, max(strength, _MOST))
+            if shape is Shape.NUMBER and value != entry.value.strip(" .:#"):
+                strength *= _PART_OF_A_TEXT
+            if shape in _FORMS and any(find(each, entry.label) for each in _OWN_FORMS.get(shape, (shape,))):
+                strength *= _SAYS_ITSELF
+            # Where the layout does not tell, a label with other words in it labels something else.
+            least = _OTHER_WORDS if entry.strength > _TOLD_BY_LAYOUT else _OTHER_WORDS_BELOW
+            sure = strength * coverage**1.5 * (least + (1 - least) * asked.precision(entry.label))
             yield Finding(value, sure * min(box.score for box in entry.boxes), entry.boxes)
+
+
+def _turned_round(page: Page, asked: Asked, shape: Shape) -> Iterator[Finding]:
+    """Labels of what the question names: on a directory, the floor beside what is on it."""
+    if shape not in {Shape.PLACE, Shape.TEXT}:
+        return
+    for entry in entries(page):
+        label, value = entry.label.strip(), entry.value
+        if entry.in_table or len(entry.boxes) != 2 or not is_worded(value) or len(label) > _LONGEST_CODE:  # noqa: PLR2004
+            continue
+        # "Which floor ...": the label must repeat what is asked for; "where" leaves it open.
+        kind = [word for word in asked.words if best_match(word, tokens(label))]
+        if looks_like_label(label) or find(Shape.MOMENT, label) or (shape is Shape.TEXT and not kind):
+            continue
+        rest = Asked(tuple(word for word in asked.words if word not in kind), asked.elsewhere)
+        coverage = rest.coverage(value) if rest.words else 0.0
+        if coverage:
+            sure = _TURNED * entry.strength * coverage**1.5
+            yield Finding(label, sure * min(box.score for box in entry.boxes), entry.boxes)
 
 
 def _fitting(entry: Entry, shape: Shape) -> str | None:
@@ -75,30 +129,30 @@ def _fitting(entry: Entry, shape: Shape) -> str | None:
     if shape in {Shape.NAME, Shape.PLACE}:
         named = is_worded(value) and not is_label(value) and not any(map(str.isdigit, value.split()[0]))
         return value if named or (shape is Shape.PLACE and is_worded(value)) else None
+    if (
+        shape is Shape.MOMENT
+        and len(value) <= _LONGEST_MOMENT
+        and find(Shape.DATE, value)
+        and find(Shape.TIME, value)
+    ):
+        return value
     whole = _WHOLE.get(shape)
-    if whole and len(value) <= _LONGEST_CODE and whole(value):
+    if whole and whole(value):
         return value
     found = find(shape, value)
     return found[-1 if shape is Shape.AMOUNT else 0].text if found else None
 
 
-def _is_code(value: str) -> bool:
-    """Whether a whole value is one number or code, such as "47A", "TK 90 338 215" or "C"."""
-    words = value.split()
-    coded = all(any(map(str.isdigit, word)) or (word.isupper() and len(word) < 5) for word in words)  # noqa: PLR2004
-    return coded and (any(map(str.isdigit, value)) or len(words) == 1) and not find(Shape.AMOUNT, value)
-
-
 def _is_measured(value: str) -> bool:
     """Whether a whole value is a number with a unit, even one that was read badly or that nobody listed."""
-    return re.fullmatch(r"\d[\d.,]*\s?[^\W\d]{1,5}", value) is not None
+    return re.fullmatch(r"\d[\d.,]*\s?\w{1,5}", value) is not None
 
 
 def _is_quantity(value: str) -> bool:
-    return re.match(r"\W{0,3}\d", value) is not None
+    return re.match(r"\W{0,3}\d", value) is not None and len(value) <= _LONGEST_CODE
 
 
-_WHOLE: Final = {Shape.NUMBER: _is_code, Shape.MEASURE: _is_measured, Shape.QUANTITY: _is_quantity}
+_WHOLE: Final = {Shape.NUMBER: is_code, Shape.MEASURE: _is_measured, Shape.QUANTITY: _is_quantity}
 
 
 def _among_passages(page: Page, asked: Asked, shape: Shape) -> Iterator[Finding]:

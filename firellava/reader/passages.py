@@ -16,11 +16,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Passage", "lists", "passages"]
 
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+(?=[^\W\d_a-z])")
+_SENTENCE_END: Final = re.compile(
+    r"(?<=[.!?\u3002\uff01\uff1f])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bProf\.)"
+    r"(?<!\bSt\.)(?<!\b[A-Z]\.)"
+    r"\s+(?=[^\W\d_a-z])"
+)
+"""Where a sentence ends; after a title or an initial it goes on."""
 _BULLET: Final = re.compile(r"^\s*(?:[•·*▪◦‣○●-]|\d{1,2}[.)])\s*(?=\S)")
 _LEADING_ON = "a an the of to from for with by in on at and or until is are was your our its"
 _LEADS_ON: Final = frozenset(_LEADING_ON.split())
 """Words that a sentence does not end with."""
+
+_LINE_STEP: Final = 2.8
+"""Heights of a line within which the next one follows: letters are set wide."""
 
 _PROSE_WORDS: Final = 4
 _MOST_LINES: Final = 8
@@ -75,7 +83,10 @@ def _runs_on(row: Row, following: Row) -> bool:
         return False
     first, second = row.boxes[0], following.boxes[0]
     apart = second.middle[1] - first.middle[1]
-    if apart > 2.2 * max(first.height, second.height) or abs(first.left - second.left) > 2 * first.height:
+    if (
+        apart > _LINE_STEP * max(first.height, second.height)
+        or abs(first.left - second.left) > 2 * first.height
+    ):
         return False
     if not 0.7 < first.height / max(second.height, 1) < 1.4:  # noqa: PLR2004 - another size is another text
         return False

@@ -10,14 +10,17 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from firellava.reader import wording
 from firellava.reader.beyond import COUNTING, SEEING, UNDERSTANDING, needs_beyond, speaks_of_a_scene
 from firellava.reader.relevance import ASKING_WORDS
 from firellava.reader.values import Shape
-from firellava.reader.vocabulary import FIELDS, PRICE, Field
+from firellava.reader.vocabulary import FIELDS, PRICE
 from firellava.reader.words import stem, tokens
+
+if TYPE_CHECKING:
+    from firellava.reader.field_definition import Field
 
 __all__ = ["Question", "Wants", "understand"]
 
@@ -48,6 +51,7 @@ class Question:
         field: the field asked for, with FIELD and with PRESENCE of a field.
         words: the question's own words for what it wants, in lower case.
         narrowing: those of `words` that not every question for the field has.
+        purpose: words for what one calls a number for: written in other words, if at all.
         shape: the form the answer should have, with FIELD, VALUE and LIST.
         phrase: the text whose presence is asked for, with PRESENCE; empty where any text would do.
         beyond: what it would take to answer, with BEYOND, and with VALUE where no text says it.
@@ -58,6 +62,7 @@ class Question:
     field: Field | None = None
     words: tuple[str, ...] = ()
     narrowing: tuple[str, ...] = ()
+    purpose: tuple[str, ...] = ()
     shape: Shape = Shape.TEXT
     phrase: str = ""
     beyond: str = ""
@@ -137,24 +142,33 @@ def _beyond(asked: str) -> Question | None:
 
 def _title_or_field(asked: str) -> Question | None:
     lower = asked.lower()
+    if named := wording.NAMED.match(lower):
+        return Question(Wants.TITLE, words=(named["rest"] or named["alone"],))
     if wording.TITLE.search(lower):
         return Question(Wants.TITLE, words=("subject",) if "subject" in lower else ())
     field = None if wording.HOW_MEASURED.match(lower) else _field_asked(lower)
     if field is None:
         return None
-    shape = Shape.MOMENT if field.shape is Shape.DATE and lower.startswith("when") else field.shape
+    shape = field.shape
+    if shape is Shape.DATE and wording.WHEN.match(lower):
+        shape = Shape.MOMENT
+    elif shape is Shape.DATE and "what day" in lower:
+        shape = Shape.DAY
     words = _words(lower)
+    called = wording.CALL_FOR.search(lower) if field.shape is Shape.PHONE else None
+    purpose = _words(called["rest"]) if called else ()
+    words = tuple(word for word in words if word not in purpose)
     narrowing = tuple(
         word for word in words if stem(word) not in _own_words(field) and word not in ASKING_WORDS
     )
-    return Question(Wants.FIELD, field=field, words=words, narrowing=narrowing, shape=shape)
+    return Question(Wants.FIELD, field=field, words=words, narrowing=narrowing, purpose=purpose, shape=shape)
 
 
 def _value(asked: str) -> Question:
     lower = asked.lower()
     beyond = SEEING if speaks_of_a_scene(lower) else ""
-    words, shape = _words(lower), _shape_asked(lower)
-    if not words and shape is Shape.AMOUNT:
+    words, shape = _words(lower) or _nouns(lower), _shape_asked(lower)
+    if not set(words) - {"price"} and shape is Shape.AMOUNT:
         return Question(Wants.FIELD, field=PRICE, shape=shape)
     if (
         not words
@@ -189,14 +203,23 @@ def _words(lower: str) -> tuple[str, ...]:
         wanted.append("price")
     if lower.startswith("how old"):
         wanted.append("age")
-    if lower.startswith(("when", "where")):
-        wanted.append(lower.split(maxsplit=1)[0].removesuffix("'s"))
+    if wording.WHEN.match(lower):
+        wanted.append("when")
+    if lower.startswith("where"):
+        wanted.append("where")
     return tuple(wanted)
+
+
+def _nouns(lower: str) -> tuple[str, ...]:
+    """The words that are too common to tell one thing from another, where a question has no others."""
+    return tuple(word for word in tokens(lower) if word in wording.COMMON_NOUNS)
 
 
 @lru_cache(maxsize=128)
 def _own_words(field: Field) -> frozenset[str]:
-    said = re.sub(r"\\[a-z]", " ", " ".join((field.name, *field.labels, *field.asked)))
+    # The kind of company that is asked for is a hint: a bakery may say that it is one.
+    asked = () if field.name == "company" else field.asked
+    said = re.sub(r"\\[a-z]", " ", " ".join((field.name, *field.labels, *asked)))
     return frozenset(stem(word) for word in (*re.findall(r"[a-z]{2,}", said), *field.name.split()))
 
 

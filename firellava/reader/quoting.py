@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from firellava.reader.confidence import FITS_ENOUGH
 from firellava.reader.fields import field_value
 from firellava.reader.findings import Finding
 from firellava.reader.headings import heading
@@ -18,16 +19,20 @@ from firellava.reader.lookup import look_up
 from firellava.reader.phrases import line_about, written
 from firellava.reader.questions import Question, Wants
 from firellava.reader.relevance import GENERAL_WORDS, Asked
+from firellava.reader.standalone import standing_alone
 from firellava.reader.values import Shape
 
 if TYPE_CHECKING:
+    from firellava.reader.field_definition import Field
     from firellava.reader.layout import Page
-    from firellava.reader.vocabulary import Field
 
 __all__ = ["best_finding", "presence"]
 
 
 _ONE_ADDRESS: Final = 0.8
+_SURELY_CALLED: Final = 0.85
+"""How well a label must fit what the question calls the thing, so that its value is the name and no other."""
+
 _MESSAGE: Final = re.compile(r"\W*(?:to|cc|sent|dear|re)\b", re.IGNORECASE)
 
 
@@ -50,13 +55,20 @@ def best_finding(asked: Question, page: Page) -> Finding | None:
         case Wants.ITEMS:
             return items(page)
         case _:
-            return _surest(look_up(page, asked.words, asked.shape), _only_address(asked, page))
+            return _surest(
+                look_up(page, asked.words, asked.shape),
+                _only_address(asked, page),
+                standing_alone(page, asked.words, asked.shape),
+            )
 
 
 def _field(asked: Question, field: Field, page: Page) -> Finding | None:
-    known = field_value(page, field, asked.narrowing, asked.shape)
+    known = field_value(page, field, asked.narrowing, asked.shape, purpose=asked.purpose)
     # What narrows the question down may be what the page calls it: "previous balance", "last update".
-    other = look_up(page, asked.words, asked.shape) if asked.narrowing else None
+    unknown = known is None or known.fit < FITS_ENOUGH
+    other = look_up(page, asked.words, asked.shape) if asked.narrowing or unknown else None
+    if unknown and asked.words:
+        other = _surest(other, standing_alone(page, asked.words, asked.shape))
     return _surest(known, other)
 
 
@@ -71,10 +83,15 @@ def _only_address(asked: Question, page: Page) -> Finding | None:
 
 
 def _title(asked: Question, page: Page) -> Finding | None:
-    named = _surest(look_up(page, ("title",), Shape.TEXT), look_up(page, ("subject",), Shape.TEXT))
-    # Only messages have a subject, and an e-mail prints its own without a label.
-    if named or (asked.words and not any(_MESSAGE.match(row.text) for row in page.rows)):
+    own = asked.words if asked.words != ("subject",) else ()
+    called = look_up(page, own, Shape.TEXT)
+    if called and called.fit > _SURELY_CALLED:
+        return called
+    if named := _surest(look_up(page, ("title",), Shape.TEXT), look_up(page, ("subject",), Shape.TEXT)):
         return named
+    # Only messages have a subject, and an e-mail prints its own without a label.
+    if asked.words == ("subject",) and not any(_MESSAGE.match(row.text) for row in page.rows):
+        return None
     return heading(page)
 
 

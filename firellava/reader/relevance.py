@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from firellava.reader.values import Shape
 from firellava.reader.wording import STOP_WORDS
-from firellava.reader.words import best_match, same_word, stem, tokens
+from firellava.reader.words import best_match, days_between, same_word, stem, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from firellava.reader.layout import Page
 
-__all__ = ["ASKING_WORDS", "GENERAL_WORDS", "Asked"]
+__all__ = ["ASKING_WORDS", "EVENTS", "GENERAL_WORDS", "Asked"]
 
 _PARTIES = """
     applicant buyer client customer employee guest holder member owner parent passenger patient patron payer
@@ -28,28 +28,44 @@ _PARTIES = """
 PARTIES: Final = frozenset(_PARTIES.split())
 """Those a document is made out to: their telephone number is not that of who issued it."""
 
-_GENERAL = """
-    author seller sender shop store supplier vendor
-    account card certificate class concert contract course document event flight form game item journey label
-    lesson match meeting menu message order package packet page parcel performance policy poster prescription
-    product programme program project property receipt session show sign slide ticket train trip workshop
-    bus restaurant cafe hotel building place museum library park movie film play exhibition tour lecture talk
-    seminar conference party wedding race boat ferry plane cat dog pet book device computer machine
-    application newsletter magazine recipe team school company business car vehicle house flat apartment room
-    job
-    bought buy purchase purchased sold sell made ordered placed printed issued
-    accept access allow announce apply ask become belong bring call charge come contain cover get give go
-    happen have hold include keep know live make mean need offer open perform play present provide run
-    send set stand stay take tell think turn use visit want work write current exact full main official
-    actual listed mentioned shown written total overall
+_EVENTS = """
+    class concert conference course event exhibition festival film flight game journey lecture lesson
+    match meeting
+    movie party performance play race seminar session show talk tour train trip wedding workshop
 """
-GENERAL_WORDS: Final = frozenset(_GENERAL.split()) | PARTIES
-"""Words that say what a document is about, or that something happens, more than what is asked for."""
+EVENTS: Final = frozenset(_EVENTS.split())
+"""What takes place somewhere at some time: a page that has a place and a date may be about another one."""
 
-ASKING_WORDS: Final = frozenset(
-    ("where", "when", "often", "far", "long", "old", "left", "remaining", "price")
-)
+_THINGS = """
+    author seller sender shop store supplier vendor
+    account agreement application bill brochure card certificate contract coupon document flyer form
+    leaflet letter
+    licence magazine memo menu message newsletter order package packet page parcel permit policy poster
+    prescription
+    quotation quote receipt recipe report sign slide slip statement ticket voucher
+    bottle box can container jar pack sample tin item label product property
+    content figure level range reading value worth
+    building bus restaurant cafe hotel place museum library park school company business house flat
+    apartment room
+    boat book car cat computer device dog ferry job machine pet plane programme program project team vehicle
+"""
+_DOING = """
+    bought buy purchase purchased sold sell made ordered placed printed issued
+    accept access allow announce apply ask become belong bring call charge come connected contain cover
+    get give go
+    happen have hold include keep know live make mean need needed offer open perform play present provide
+    remain run send set stand stay take tell think turn use used visit want work write
+    actual current exact full listed main mentioned official overall shown total written
+"""
+_ASKING = """
+    where when often far long old strong full left remaining price arrive arrives depart departs leave leaves
+    start starts begin begins
+"""
+ASKING_WORDS: Final = frozenset(_ASKING.split())
 """Words of the question itself: a label may repeat them, but need not."""
+
+GENERAL_WORDS: Final = (frozenset((*_THINGS.split(), *_DOING.split())) | EVENTS | PARTIES) - ASKING_WORDS
+"""Words that say what a document is about, or that something happens, more than what is asked for."""
 
 _GENERAL_STEMS: Final = frozenset(map(stem, GENERAL_WORDS))
 _CONTACTS: Final = frozenset((Shape.PHONE, Shape.EMAIL, Shape.ADDRESS, Shape.WEBSITE))
@@ -87,7 +103,7 @@ class Asked:
 
         0.0 where it repeats none of the words that tell one thing from another.
         """
-        written = tokens(text)
+        written = [*tokens(text), *days_between(text)]
         if len(written) > _SHORT:
             # "To" alone labels a destination; inside a sentence it means nothing.
             written = [word for word in written if word.lower() not in _SMALL]
@@ -118,7 +134,7 @@ class Asked:
             text: what stands with the value.
             strict: whether a word that stands nowhere on the page speaks against every value.
         """
-        written, fit = tokens(text), 1.0
+        written, fit = [*tokens(text), *days_between(text)], 1.0
         for word in self.words:
             if best_match(word, written) or word in ASKING_WORDS:
                 continue

@@ -7,6 +7,7 @@ its rounding. Candidates that the sums confirm are surer.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -68,7 +69,7 @@ _ROLES: Final = (
         Role.TOTAL,
         (
             rf"{_TOTAL}|\b(?:balance|amount|amt)\s?(?:due|payable|to pay|owed|owing)\b|^\W*due\b"
-            r"|\b(?:to pay|nett?|zu zahlen)\b"
+            r"|\boutstanding\b|\b(?:to pay|nett?|zu zahlen)\b"
         ),
     ),
     (
@@ -122,6 +123,7 @@ class _Sums:
     less_change: set[Decimal] = field(default_factory=set)
     paid: set[Decimal] = field(default_factory=set)
     parts: set[Decimal] = field(default_factory=set)
+    whole: set[Decimal] = field(default_factory=set)
 
 
 def totals(page: Page, labelled: Iterable[Finding] = ()) -> list[Finding]:
@@ -171,7 +173,10 @@ def _read(boxes: tuple[TextBox, ...]) -> float:
 def _sureness(line: _Line, lines: list[_Line], sums: _Sums) -> float:
     amount = line.amount
     confirmed = (
-        0.1 * (amount in sums.less_change) + 0.05 * (amount in sums.paid) + 0.06 * (amount in sums.parts)
+        0.1 * (amount in sums.less_change)
+        + 0.05 * (amount in sums.paid)
+        + 0.06 * (amount in sums.parts)
+        + 0.1 * (amount in sums.whole)
     )
     if line.role is Role.TOTAL:
         fit = next(fit for fit, pattern in _FIT if re.search(pattern, line.label))
@@ -236,6 +241,9 @@ def _added_up(lines: list[_Line]) -> _Sums:
         paid_exactly = rounded & (sums.less_change | sums.paid)
         sums.rounded |= paid_exactly or {total + amount for amount in roundings}
         sums.unrounded |= {total} if roundings else set()
+    # Totals of each tax rate, and what they add up to.
+    kinds = {line.amount for line in lines if line.role in {Role.TOTAL, Role.SUBTOTAL} and line.amount > 0}
+    sums.whole = {one + other for one, other in itertools.combinations(kinds, 2)}
     discounts = [abs(amount) for amount in amounts(Role.DISCOUNT) if amount]
     for part in whole:
         added = {part + tax for tax in taxes} | {part + sum(taxes)}

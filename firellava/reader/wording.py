@@ -12,7 +12,9 @@ from firellava.reader.values import Shape
 
 __all__ = [
     "ABOUT",
+    "CALL_FOR",
     "COLOUR",
+    "COMMON_NOUNS",
     "HOW",
     "HOW_MANY",
     "HOW_MEASURED",
@@ -21,6 +23,7 @@ __all__ = [
     "LANGUAGE",
     "LIST",
     "MENTION",
+    "NAMED",
     "ORDINALS",
     "PAPERS",
     "PICTURE",
@@ -34,6 +37,7 @@ __all__ = [
     "THERE_IS",
     "TITLE",
     "TRANSCRIPT",
+    "WHEN",
     "WHICH_IMAGE",
     "YES_OR_NO",
 ]
@@ -69,7 +73,19 @@ SIZE: Final = _any(
 COLOUR: Final = re.compile(r"\bcolou?r(?:s|ed)?\b")
 TITLE: Final = re.compile(
     r"(?<!job )\b(?:title|heading|headline|header)\b|\bthe subject\b(?: (?:of|line)\b|\W*$)"
+    r"|\bwhat (?:is|was) (?:the|this) (?:talk|presentation|slide|lecture|article|meeting|report"
+    r"|workshop|seminar|exhibition"
+    r"|poster|course)\b.*\babout\b"
 )
+NAMED: Final = re.compile(
+    r"^what (?:is|was) the (?:name|title) of (?:the|this) (?P<rest>product|medicine|drug|wine|beer"
+    r"|book|film|movie|play|show"
+    r"|musical|opera|festival|event|exhibition|concert|race|workshop|course|conference|magazine"
+    r"|newspaper|game|album|recipe"
+    r"|dish|talk|lecture|presentation|seminar|band)\W*$|^what is (?:the|this) (?P<alone>product|medicine)\W*$"
+)
+"""What bears its own name in large letters, with no label beside it."""
+
 
 LANGUAGE: Final = re.compile(r"\b(?:what|which) language\b|\blanguage (?:is|of)\b")
 ITEMS: Final = re.compile(
@@ -119,19 +135,26 @@ WHICH_IMAGE: Final = re.compile(
 )
 ORDINALS: Final = ("first", "second", "third", "fourth", "fifth")
 
+CALL_FOR: Final = re.compile(r"\b(?:call|dial|ring|phone) (?:to|about|for|if|when|in case)\b(?P<rest>.*)")
+WHEN: Final = re.compile(r"(?:by |until |till |since |from |at )?when\b")
 HOW_MANY: Final = re.compile(r"\bhow many\b|\bcount\b|\bnumber of\b|\bhow often\b")
 HOW: Final = re.compile(
-    r"how (?:much|many|often|far|long|tall|high|wide|big|large|deep|fast|heavy|old|do|does|should|can|to)\b"
+    r"how (?:(?:much|many|often|far|long|do|does|should|can|to)\b|\w+ (?:is|are|was|were)\b)"
 )
-HOW_MEASURED: Final = re.compile(r"how (?:often|far|tall|high|wide|big|large|deep|fast|heavy|old)\b")
+HOW_MEASURED: Final = re.compile(r"how (?!much\b|many\b|long\b|do\b|does\b|did\b)\w+\b")
 SHAPE_WORDS: Final = (
+    (re.compile(r"^(?:by |until |till |since |from |at )?when\b"), Shape.MOMENT),
+    (re.compile(r"\b(?:what|which) (?:week)?days?\b"), Shape.DAY),
+    (re.compile(r"^where\b"), Shape.PLACE),
+    (re.compile(r"^who(?:m|se)?\b"), Shape.NAME),
     (
-        re.compile(r"\bprices?\b|\bcosts?\b|\bfees?\b|\bfares?\b|\bsalary\b|\brent\b|\breward\b|\bfine\b"),
+        re.compile(r"\b(?:prices?|costs?|fees?|fares?|salary|rent|reward|fine|worth|balance)\b"),
         Shape.AMOUNT,
     ),
     (
         re.compile(
-            r"\bhow much (?:is|are|was|were|do|does|did|will|would)\b(?!.*\b(?:weigh|hold|contain)\b)"
+            r"\bhow much (?:is|are|was|were|do|does|did|will|would)\b(?! (?:in|left"
+            r"|inside)\b)(?!.*\b(?:weigh|hold|contain|need|use|add)\b)"
             r"|\bamount\b"
         ),
         Shape.AMOUNT,
@@ -141,20 +164,23 @@ SHAPE_WORDS: Final = (
     (re.compile(r"\bnumber\b|\bcode\b|\bid\b|\bno\b"), Shape.NUMBER),
     (re.compile(r"\btime\b"), Shape.TIME),
     (re.compile(r"\b(?:date|day)\b"), Shape.DATE),
-    (re.compile(r"^(?:since |from |until )?when\b"), Shape.MOMENT),
-    (re.compile(r"^where\b"), Shape.PLACE),
-    (re.compile(r"^who(?:m|se)?\b"), Shape.NAME),
 )
 
 
 # Words that carry no hint of which label to look for.
 _NO_HINT = """
-    a an and any are as at be been by can could cost costs did do does doing done for from get gets got give
+    a about an and any are as at be been being by can could cost costs did do does doing done for from
+    get gets got give
     given gives had has have he her him his how i i'm i've if in is it its know listed may me might much must
     my need not of off on or our out owe owed paid pay please price printed s see shall she should show shown
-    so spend spent stated tell than that the their them then there these they this those to us use used was we
+    so spend spent still stated tell than that the their them then there these they this those to us use
+    was we
     were what what's when where which who whom whose will with would written you your
     image picture photo photograph screenshot scan text form
-    number no code id value find amount name names date dates day time times charged located
+    days number no code id value find kind type sort exact amount name names date dates day time times
+    charged located
 """
+COMMON_NOUNS: Final = frozenset(("code", "id", "number", "value", "price"))
+"""Those of the words without a hint that a label may consist of."""
+
 STOP_WORDS: Final = frozenset(_NO_HINT.split()) | PAPERS

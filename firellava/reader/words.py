@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["best_match", "same_word", "stem", "tokens"]
+__all__ = ["best_match", "days_between", "same_word", "stem", "tokens"]
 
 _SIMILAR: Final = 0.88
 """Share of letters that two long words must have in common to count as one that was read with a mistake."""
@@ -33,6 +33,20 @@ _ENDINGS: Final = (
 # Each line is one thing that questions and documents have several words for.
 _SYNONYMS: Final = """
     price cost fee fare charge rate amount
+    monday mon
+    tuesday tue tues
+    wednesday wed
+    thursday thu thurs
+    friday fri
+    saturday sat
+    sunday sun
+    january jan
+    february feb
+    august aug
+    september sep sept
+    october oct
+    november nov
+    december dec
     telephone phone tel mobile cell cellphone
     email mail
     website web url homepage site
@@ -42,15 +56,31 @@ _SYNONYMS: Final = """
     depart departs departure departing leave leaves leaving
     arrive arrives arrival
     start starts begin begins commence
+    enter entry entrance admission
+    contact call
+    register registration enrol enrolment
+    book booking bookings reserve reservation reservations
+    batch lot
+    store stored storage keep
+    purpose reason
+    journey trip travel
+    department dept
+    organise organiser organize organizer host
+    postcode zip postal
+    town city
+    nutrition nutritional
+    pay payable payment
     end ends finish finishes until
-    weigh weighs weight
+    weigh weighs weight heavy
     high height tall clearance
+    deep depth
+    fast speed
     wide width
     long length duration
     doctor dr physician practitioner prescriber
     medicine medication drug
     profession occupation job
-    surname last
+    surname last family
     firstname first given forename
     licence license registration
     plate licence license
@@ -104,7 +134,7 @@ def stem(word: str) -> str:
 def _stem(word: str) -> str:
     if any(map(str.isdigit, word)):
         return word
-    for _ in range(2):  # "delivered" has two endings
+    for _ in range(3):  # "sponsored" has two endings and looks as if it had three
         ending = next((end for end in _ENDINGS if word.endswith(end)), "")
         if len(word) - len(ending) >= _SHORTEST_STEM:
             word = word.removesuffix(ending)
@@ -145,6 +175,27 @@ def same_word(asked: str, written: str) -> float:
 def tokens(text: str) -> list[str]:
     """The words and numbers of a text; "12.50" and "O'Brien" are one each."""
     return re.findall(r"[^\W_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}.,:/-][^\W_]+)*", text)
+
+
+_WEEK: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS: Final = re.compile(
+    r"\b(mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?\s?(?:-|\N{EN DASH}|to|through|until)\s?(mon|tue"
+    r"|wed|thu|fri|sat|sun)",
+    re.IGNORECASE,
+)
+_WORKING_DAYS: Final = 5
+
+
+def days_between(text: str) -> list[str]:
+    """The days that a span such as "Mon - Fri" covers, by their short names, and what these are called."""
+    found: list[str] = []
+    for first, last in _DAYS.findall(text):
+        start, end = _WEEK.index(first.lower()), _WEEK.index(last.lower())
+        covered = [_WEEK[at % 7] for at in range(start, end + 1 if end >= start else end + 8)]
+        found += covered
+        if covered == list(_WEEK[:_WORKING_DAYS]):
+            found += ["weekdays", "weekday"]
+    return found
 
 
 def best_match(asked: str, written: Iterable[str]) -> float:

@@ -149,3 +149,73 @@ def test_an_answer_is_part_of_what_is_written_or_declines(question: str, rows: l
     lines = [found.text] if question.startswith("What does it say") else found.text.splitlines()
     assert all(documents.squeezed(line) in documents.squeezed(transcript) for line in lines)
     assert all(documents.squeezed(box.text) in documents.squeezed(transcript) for box in found.evidence)
+
+
+def test_a_directory_answers_where_something_is() -> None:
+    rows = (
+        ("Level 3", "Cardiology, Intensive care"),
+        ("Level 2", "Surgery"),
+        ("Ground", "Reception, Pharmacy"),
+    )
+    assert quoted("Where is the pharmacy?", *rows).text == "Ground"
+    assert quoted("On which level is cardiology?", *rows).text == "Level 3"
+    assert quoted("What is on level 2?", *rows).text == "Surgery"
+    assert quoted("Where is oncology?", *rows).confidence == 0.0
+
+
+def test_a_heading_over_rows_names_what_they_number() -> None:
+    rows = (("Floors",), ("2", "Wristwatches"), ("1", "Sundials"))
+    assert quoted("What is on floor 2?", *rows).text == "Wristwatches"
+
+
+def test_a_code_behind_its_label_needs_no_colon() -> None:
+    rows = (("Platform 3",), ("Change at Voss",), ("Lot H26-114",))
+    assert quoted("Which platform does the train leave from?", *rows).text == "3"
+    assert quoted("What is the batch number?", *rows).text == "H26-114"
+
+
+def test_a_code_in_groups_is_given_whole() -> None:
+    assert quoted("What is the pass number?", ("Pass", "Adult 3 days"), ("Pass no.", "0097 4418 2")).text == (
+        "0097 4418 2"
+    )
+
+
+def test_a_balance_is_what_is_left_to_pay() -> None:
+    rows = (("Total charges", "£494.00"), ("Deposit paid", "-£100.00"), ("Balance to pay", "£394.00"))
+    assert quoted("What is left to pay?", *rows).text == "£394.00"
+
+
+def test_the_number_for_a_purpose_is_the_one_beside_it() -> None:
+    rows = (("Moving home? Call us on 0330 555 0142.",), ("Water leak? Emergency line 0330 555 0199.",))
+    assert quoted("What number do I call about a leak?", *rows).text == "0330 555 0199"
+    assert quoted("What number do I call in an emergency?", ("In an emergency call 112",)).text == "112"
+
+
+def test_reservations_are_booked_by_telephone_whatever_the_words() -> None:
+    assert (
+        quoted("What number do I call to book a table?", ("Reservations: 055 123 4567",)).text
+        == "055 123 4567"
+    )
+
+
+def test_the_time_that_a_sentence_names_is_not_the_time_it_was_sent() -> None:
+    rows = (("Yes, train arrives at 12:48", "17:05"), ("Great, lunch at 13:30.", "17:06"))
+    assert quoted("When does the train arrive?", *rows).text == "12:48"
+    assert quoted("Where do we have lunch?", *rows).confidence == 0.0
+
+
+def test_the_kind_of_document_is_not_who_issued_it() -> None:
+    assert quoted("Who issued the card?", ("LIBRARY CARD",), ("Westbrook Public Library",)).text == (
+        "Westbrook Public Library"
+    )
+    assert quoted("Who issued the permit?", ("PARKING PERMIT",)).confidence == 0.0
+
+
+def test_a_moment_has_its_day_and_its_time() -> None:
+    assert quoted("When does the meeting start?", ("When", "Wed 9 December 2026,13:30-15:00")).text == (
+        "Wed 9 December 2026,13:30-15:00"
+    )
+
+
+def test_a_labelled_number_in_groups_is_given_whole() -> None:
+    assert quoted("What is the card number?", ("Card number", "2 9077 0031 4482")).text == "2 9077 0031 4482"

@@ -36,6 +36,21 @@ def total(*rows: str) -> str | None:
         (("Gesamtbetrag  43,20", "MwSt  6,90"), "43,20"),
         (("Tea  40.00", "Cake  3.20", "Amount  43.20"), "43.20"),
         (("TOTAL", "43.20", "Thank you"), "43.20"),
+        (
+            ("Total (Incl GST)  43.18", "Rounding  .02", "Rounding RM  43.20", "CASH  50.00", "CHANGE  6.80"),
+            "43.20",
+        ),
+        (("Total (Incl GST)  RM43.18", "Grand TotalRM43.20", "Total Paid  RM50.00"), "RM43.20"),
+        (
+            (
+                "Total 6% supplies (excl. GST)  12.96",
+                "GST  0.78",
+                "Total 6% supplies (Inc. GST)  13.74",
+                "Total 0% supplies  29.46",
+                "Total Payable  43.20",
+            ),
+            "43.20",
+        ),
         (("Total  43.20", "GST Summary  Amount  Tax", "Total  40.00  3.20"), "43.20"),
     ],
 )

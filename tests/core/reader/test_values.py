@@ -14,7 +14,7 @@ from firellava.reader.values import Shape, amount_of, find
         "14 / 03 / 2026", "14032026", "20260314",
         "March 14, 2026", "14 March 2026", "14th of March 2026", "Mar 14", "14-MAR-2026",
         "Sat, 14 Mar 2026", "Saturday 14 March", "March 2026", "03/2026", "June 12 - June 15", "9January2026",
-        "2026年3月14日",
+        "2026年3月14日", "14 - 16 August 2026", "May 9 - 10", "14 0ct 2026", "08 2028",
     ],
 )  # fmt: skip
 def test_dates_are_found_as_they_stand(date: str) -> None:
@@ -70,6 +70,7 @@ def test_values_are_found_by_their_shape(shape: Shape, text: str, expected: list
         ("-.05", "-0.05"),
         ("RM 12", "12"),
         ("60,50", "60.50"),
+        (".02", "0.02"),
     ],
 )
 def test_an_amount_stands_for_a_number(text: str, amount: str) -> None:

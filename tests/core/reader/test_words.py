@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firellava.reader.words import best_match, same_word, stem, tokens
+from firellava.reader.words import best_match, days_between, same_word, stem, tokens
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,9 @@ def test_numbers_times_and_hyphens_stay_in_one_piece() -> None:
 def test_a_word_is_the_same_as_itself_in_any_case(word: str) -> None:
     assert same_word(word, word.upper()) == 1.0
     assert stem(word) == stem(word.upper())
+
+
+def test_a_span_of_days_covers_those_between() -> None:
+    assert days_between("Mon - Fri 8:00") == ["mon", "tue", "wed", "thu", "fri", "weekdays", "weekday"]
+    assert days_between("Saturday to Monday") == ["sat", "sun", "mon"]
+    assert days_between("May 9 - 10") == []
