@@ -9,17 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from firellava.errors import (
-    AccessDenied,
-    AllBackendsFailed,
-    AuthenticationFailed,
-    BackendError,
-    BudgetExceeded,
-    ConfigurationError,
-    DeadlineExceeded,
-    InvalidRequest,
-    ModelNotFound,
-)
+from firellava.errors import AllBackendsFailed, BackendError, DeadlineExceeded, InvalidRequest
+from firellava.failures import concerns_every_question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,14 +64,6 @@ _DEGRADED: Final = (
 )
 _NO_ANSWER: Final = "The vision model gave no answer."
 _TRY_AGAIN: Final = "The image was not looked at. Ask again once; if that fails too, go on without an answer."
-
-_FOR_DEVELOPER: Final = (
-    ConfigurationError,
-    BudgetExceeded,
-    AuthenticationFailed,
-    AccessDenied,
-    ModelNotFound,
-)
 
 
 def which_image(forms: str, *, several: bool = False) -> str:
@@ -162,16 +145,8 @@ def details_of_answer(
 
 
 def is_for_developer(error: FireLLaVAError) -> bool:
-    """Whether nothing that the agent's model could do would help: every further question would fail alike.
-
-    That is a budget that is used up, a missing or refused key, an account or a model that may not be used,
-    and any other wrong setting.
-    """
-    if isinstance(error, AllBackendsFailed):
-        # Of the attempts of one backend the last one decides: the others were retried.
-        last = {attempt.turn: attempt.error for attempt in error.attempts}
-        return all(reason is not None and is_for_developer(reason) for reason in last.values())
-    return isinstance(error, _FOR_DEVELOPER)
+    """Whether nothing that the agent's model could do would help: no question and no image."""
+    return concerns_every_question(error)
 
 
 def error_text(error: FireLLaVAError) -> str:

@@ -33,6 +33,8 @@ from firellava.settings import (
     checked_count,
     checked_fetch_policy,
     checked_hooks,
+    checked_retries,
+    checked_seconds,
     error_classes,
     fallbacks,
     first_backend,
@@ -163,7 +165,11 @@ class VisionClient:
         self._pipeline = Pipeline(
             backends=(self._first, *self._fallbacks),
             local_only=local_only,
-            timing=Timing(timeout=timeout, deadline=deadline, max_retries=max_retries),
+            timing=Timing(
+                timeout=checked_seconds("timeout", timeout),
+                deadline=checked_seconds("deadline", deadline),
+                max_retries=checked_retries(max_retries),
+            ),
             fallback_on=reasons,
             context=self._context,
             budget=budget,

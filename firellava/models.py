@@ -31,6 +31,7 @@ __all__ = [
     "ModelCard",
     "PromptTemplate",
     "ToolImages",
+    "card_by_name",
     "catalogue",
     "expand_model_name",
     "model_card",
@@ -275,3 +276,17 @@ def model_card(model: str | ModelCard) -> ModelCard:
         return model
     name = expand_model_name(model).removeprefix(_MODELS)
     return catalogue.get(name) or ModelCard(name=name, capabilities=Capabilities(tools=True))
+
+
+def card_by_name(name: str) -> ModelCard:
+    """The card of a known model, by short or full name, for a ``card=`` setting.
+
+    Raises:
+        ConfigurationError: there is none of that name. Whoever names a card wants its rules.
+    """
+    card = catalogue.get(expand_model_name(name).removeprefix(_MODELS))
+    if card is None:
+        raise ConfigurationError(
+            f"card= knows no model {name!r}: name one of {', '.join(catalogue)}, or give a ModelCard(…)."
+        )
+    return card

@@ -26,6 +26,8 @@ __all__ = [
     "checked_count",
     "checked_fetch_policy",
     "checked_hooks",
+    "checked_retries",
+    "checked_seconds",
     "error_classes",
     "error_names",
     "fallbacks",
@@ -111,6 +113,28 @@ def checked_count(name: str, value: object) -> int | None:
     raise ConfigurationError(f"{name}= takes a whole number from 1, or None.")
 
 
+def checked_seconds(name: str, value: object) -> float | None:
+    """A setting that is a time in seconds, or None for no limit.
+
+    Raises:
+        ConfigurationError: it is something else, or no time at all.
+    """
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
+        return value
+    raise ConfigurationError(f"{name}= takes a number of seconds above 0, or None for no limit.")
+
+
+def checked_retries(value: object) -> int:
+    """A ``max_retries=`` setting.
+
+    Raises:
+        ConfigurationError: it is no whole number from 0.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ConfigurationError("max_retries= takes a whole number from 0.")
+
+
 def checked_fetch_policy(policy: Any) -> FetchPolicy | None:  # noqa: ANN401 - whatever the user gave
     """A ``fetch_policy=`` setting, also as the plain values it is stored as.
 
@@ -145,8 +169,10 @@ def checked_hooks(hooks: object) -> tuple[CallHook, ...]:
     return tuple(hooks)
 
 
-def error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[FireLLaVAError], ...]:
-    """A ``fallback_on=`` setting as classes.
+def error_classes(
+    kinds: Sequence[type[FireLLaVAError] | str], setting: str = "fallback_on"
+) -> tuple[type[FireLLaVAError], ...]:
+    """A setting that names errors, such as ``fallback_on=``, as classes.
 
     Raises:
         ConfigurationError: something in it is no error of `firellava.errors`.
@@ -155,9 +181,7 @@ def error_classes(kinds: Sequence[type[FireLLaVAError] | str]) -> tuple[type[Fir
     for error in kinds:
         found = getattr(errors, error, None) if isinstance(error, str) else error
         if not (isinstance(found, type) and issubclass(found, FireLLaVAError)):
-            raise ConfigurationError(
-                f"fallback_on= takes errors of firellava.errors, which {error!r} is not."
-            )
+            raise ConfigurationError(f"{setting}= takes errors of firellava.errors, which {error!r} is not.")
         classes.append(found)
     return tuple(classes)
 

@@ -11,7 +11,7 @@ from firellava.errors import ConfigurationError
 if TYPE_CHECKING:
     from pydantic import ModelWrapValidatorHandler
 
-__all__ = ["CheckedModel", "explain"]
+__all__ = ["CheckedModel", "OwnErrors", "explain"]
 
 
 def explain(error: ValidationError) -> str:
@@ -22,14 +22,12 @@ def explain(error: ValidationError) -> str:
         if detail["type"] == "extra_forbidden":
             problems.append(f"there is no setting {name!r}")
         else:
-            problems.append(f"{name}: {detail['msg']}")
+            problems.append(f"{name}: {detail['msg']}" if name else detail["msg"])
     return "; ".join(problems)
 
 
-class CheckedModel(BaseModel):
-    """A frozen value that users construct: what is wrong with it is raised as `ConfigurationError`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class OwnErrors(BaseModel):
+    """What users construct: what is wrong with it is raised as `ConfigurationError`."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -41,3 +39,9 @@ class CheckedModel(BaseModel):
             problem = explain(error)
         # Raised here, not above: pydantic's report holds what was set, which may be a key.
         raise ConfigurationError(f"{cls.__name__}: {problem}.")
+
+
+class CheckedModel(OwnErrors):
+    """A frozen value that users construct."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from firellava.hooks import CallOutcome
 
-__all__ = ["OpenRequest", "details_of", "is_from_cache", "stated_usage"]
+__all__ = ["OpenRequest", "details_of", "is_from_cache", "is_marked_by_cache", "stated_usage"]
 
 _TAGS_OF_LANGCHAIN: Final = ("seq:step:", "map:key:", "langsmith:")
 """How the tags begin that LangChain itself puts on the steps of a chain."""
@@ -61,8 +61,13 @@ class OpenRequest:
 
 
 def is_from_cache(response: LLMResult) -> bool:
-    """Whether LangChain's cache gave this answer: it marks the usage of what it gives."""
-    return _usage_metadata(_first(response)).get("total_cost") == 0
+    """Whether LangChain's cache gave this answer."""
+    return is_marked_by_cache(_usage_metadata(_first(response)))
+
+
+def is_marked_by_cache(counted: Mapping[str, Any]) -> bool:
+    """Whether this ``usage_metadata`` is of an answer from LangChain's cache: it marks what it gives."""
+    return counted.get("total_cost") == 0
 
 
 def details_of(

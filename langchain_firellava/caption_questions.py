@@ -11,7 +11,7 @@ from langchain_core.messages import HumanMessage
 from firellava.images import describe_metadata
 from firellava.offload import in_thread
 from firellava.replies import Choice, Reply
-from langchain_firellava.call_details import stated_usage
+from langchain_firellava.call_details import is_marked_by_cache, stated_usage
 from langchain_firellava.images import image_block
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _reply(message: AIMessage) -> Reply:
     told = message.response_metadata
     counted: Mapping[str, Any] = message.usage_metadata or {}
     cost = told.get("cost_usd")
-    if counted.get("total_cost") == 0:  # LangChain's cache answered
+    if is_marked_by_cache(counted):
         cost = 0
     return Reply(
         choices=(Choice(str(message.text), told.get("finish_reason")),),

@@ -214,13 +214,14 @@ class ChatFireLLaVA(TokenCounting, BaseChatModel):
             strict: hold the answer to the schema, where the model can.
             tools: what the model may call instead of answering; with ``include_raw=True``, where ``parsed``
                 is then None.
-            kwargs: bound as well.
+            kwargs: bound as well, such as ``model``.
 
         Raises:
             InvalidRequest: these do not go together, or the schema is none.
         """
         with also_errors_of_langchain():
-            chosen = method or method_for(self._client().model_card.capabilities, schema=schema, tools=tools)
+            able = self._client(kwargs.get("model")).model_card.capabilities
+            chosen = method or method_for(able, schema=schema, tools=tools)
             return structured(
                 self,
                 schema,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from firellava.errors import InvalidRequest, UnreadableImage
 from firellava.images import ImageSource
+from firellava.images.files import quote_path
 from firellava.messages import ImagePart, TextPart
 from langchain_firellava.stored_images import refuse_reference
 
@@ -65,7 +66,8 @@ def _to_part(block: Any, *, said_by_model: bool) -> Part | None:  # noqa: ANN401
     if advice is None and said_by_model:
         return None
     raise InvalidRequest(
-        f"A content block of type {name!r} is no input for the API: {advice or 'it takes text and images'}."
+        f"A content block of type {quote_path(str(name))} is no input for the API: "
+        f"{advice or 'it takes text and images'}."
     )
 
 
@@ -221,7 +223,7 @@ def _inlined(data: Any) -> ImageSource:  # noqa: ANN401 - blocks hold what their
 
 
 def _unknown_image(block: Mapping[str, Any]) -> UnreadableImage:
-    keys = ", ".join(sorted(str(key) for key in block))
+    keys = ", ".join(sorted(quote_path(str(key)) for key in block))
     return UnreadableImage(
         f"An image block with the keys {keys} holds no image that is understood here. "
         "Make one with langchain_firellava.image_block(…)."

@@ -76,13 +76,13 @@ def documents_to_message(
 
     Raises:
         InvalidRequest: the question is empty.
-        ConfigurationError: `max_images` is negative.
+        ConfigurationError: `max_images` is no whole number from 0.
         MissingExtra: an image is a PDF or HEIF file, and what opens it is not installed.
     """
     if not question.strip():
         raise InvalidRequest("The question is empty.")
-    if max_images is not None and max_images < 0:
-        raise ConfigurationError(f"max_images is a number of images from 0 up, not {max_images!r}.")
+    if max_images is not None and not (type(max_images) is int and max_images >= 0):
+        raise ConfigurationError("max_images= takes a whole number from 0, or None for all.")
     retrieved = [_Retrieved.of(number, document) for number, document in enumerate(documents, 1)]
     most = _most_images(question, retrieved, model, max_images)
     if image_roots is None and model is not None and model.image_roots:

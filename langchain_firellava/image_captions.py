@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader, BlobLoader
 from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
 
 from firellava.captions import DEFAULT_PROMPT, Captioner, CaptionFailed
 from firellava.errors import ConfigurationError
@@ -19,8 +20,6 @@ from langchain_firellava.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
-
-    from langchain_core.documents.base import Blob
 
     from firellava.captions import Caption, CaptionCache
     from langchain_firellava.blob_pages import BlobPage
@@ -155,9 +154,18 @@ class ImageCaptionLoader(BaseLoader):
     Args:
         blobs: the files: what finds blobs, as for `GenericLoader`, or the blobs themselves.
         parser: describes them.
+
+    Raises:
+        ConfigurationError: `blobs` is something else, such as a path.
     """
 
     def __init__(self, blobs: BlobLoader | Iterable[Blob], parser: ImageCaptionParser) -> None:
+        given: object = blobs
+        if not isinstance(given, Iterable | BlobLoader) or isinstance(given, str | bytes | Blob):
+            raise ConfigurationError(
+                f"ImageCaptionLoader takes blobs, or what finds them, not {type(blobs).__name__}: "
+                "[Blob.from_path(…)], or FileSystemBlobLoader(folder) of langchain_community."
+            )
         self.blobs = blobs
         self.parser = parser
 

@@ -15,6 +15,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
+from firellava.errors import ConfigurationError
 from firellava.offload import in_thread
 from langchain_firellava.stored_images import image_names, put_back, take_out
 
@@ -59,10 +60,18 @@ class ImageRedactionMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             agent can refer to any image in its store whose hash they know: where tenants must not see each
             other's images, give each a store of its own. An image that is gone, or was changed, is told to
             the model as a text.
+
+    Raises:
+        ConfigurationError: `store` is no byte store.
     """
 
     def __init__(self, store: BaseStore[str, bytes] | None = None) -> None:
         super().__init__()
+        if store is not None and not isinstance(store, BaseStore):
+            raise ConfigurationError(
+                f"ImageRedactionMiddleware takes a byte store of LangChain, not {type(store).__name__}: for "
+                "a folder, LocalFileStore(folder) of langchain_classic.storage."
+            )
         self._store: BaseStore[str, bytes] = InMemoryByteStore() if store is None else store
 
     def redacted(self, value: _Value) -> _Value:

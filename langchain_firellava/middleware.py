@@ -1,7 +1,7 @@
 """`BudgetMiddleware`: what an agent may spend in a run, and in a whole conversation.
 
-It needs ``langchain``, which nothing else in this package does. Annotations of the state are read at run time
-by LangGraph, so none hides behind TYPE_CHECKING.
+It needs ``langchain``, which only the middlewares of this package do. Annotations of the state are read at
+run time by LangGraph, so none hides behind TYPE_CHECKING.
 """
 
 import uuid

@@ -24,11 +24,12 @@ from pydantic import (
 
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
+from firellava.backends.http import HTTPBackend
 from firellava.backends.kinds import revive_backends
 from firellava.backends.pictures import ImageURLs
 from firellava.client import VisionClient
 from firellava.costs.prices import Prices
-from firellava.errors import ConfigurationError
+from firellava.errors import ConfigurationError, InvalidRequest
 from firellava.images.fetch_policy import FetchPolicy
 from firellava.limits import LimitsPolicy
 from firellava.models import Fit, ModelCard, expand_model_name
@@ -254,13 +255,25 @@ class FireLLaVASettings(Serializable):
     def _client(self, model: str | None = None) -> VisionClient:
         """The client for the present settings, made at most once for each; another one for another model."""
         settings = {name: getattr(self, name) for name in _CLIENT}
-        if model is not None and (self.backend is not None or expand_model_name(model) != self.model):
-            # The card belongs to the model it was given for.
-            return VisionClient(**settings | {"model": model, "card": None})
+        if model is not None and self._is_another(model):
+            return VisionClient(**settings | self._for_another(model))
         held = self._held
         if held is None or held[0] != settings:
             held = self._held = (settings, VisionClient(**settings))
         return held[1]
+
+    def _is_another(self, model: object) -> bool:
+        if not isinstance(model, str):
+            raise InvalidRequest(f"model= is the name of a model, not {type(model).__name__}.")
+        return self.backend is not None or expand_model_name(model) != self.model
+
+    def _for_another(self, model: str) -> dict[str, Any]:
+        """The settings that change with the model: card and prices belong to the one they were given for."""
+        changed = {"model": model, "card": None, "prices": None}
+        if not isinstance(self.backend, HTTPBackend):
+            return changed  # any other backend has one model, and refuses
+        backend = type(self.backend).model_validate(dict(self.backend) | changed)
+        return {"backend": backend, "card": None, "prices": None}
 
     def _parameters(self, stop: list[str] | None, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters of one call: the settings, and above them what the call itself says."""
@@ -274,7 +287,8 @@ class FireLLaVASettings(Serializable):
             name: value for name, value in parameters_here(overrides).items() if name not in _OF_LANGCHAIN
         }
         given["stop"] = stop or given["stop"] or None
-        given["extra_body"] = self.model_kwargs | dict(given.get("extra_body") or {}) or None
+        more = given.get("extra_body") or {}
+        given["extra_body"] = (self.model_kwargs | dict(more) or None) if isinstance(more, Mapping) else more
         return given
 
     def _traced(

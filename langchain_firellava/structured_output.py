@@ -5,7 +5,7 @@ Annotations here are read at run time by LangChain, so none hides behind TYPE_CH
 
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
@@ -42,8 +42,9 @@ def method_for(capabilities: Capabilities, *, schema: object, tools: object) -> 
 
 
 def structured(
-    model: BaseChatModel,
+    llm: BaseChatModel,
     schema: dict[str, Any] | type | None,
+    /,
     *,
     method: Method,
     include_raw: bool,
@@ -66,11 +67,11 @@ def structured(
     tool = None
     if method == "function_calling" and wanted is not None:
         tool = to_tool_schema(wanted)["function"]["name"]
-        bound = model.bind_tools([wanted], tool_choice=tool, strict=strict, **parameters)
+        bound = llm.bind_tools([wanted], tool_choice=tool, strict=strict, **parameters)
     else:
         if method != "prompt":
             parameters["response_format"] = _response_format(wanted, method, strict)
-        bound = model.bind_tools(tools, **parameters) if tools else model.bind(**parameters)
+        bound = llm.bind_tools(tools, **parameters) if tools else llm.bind(**parameters)
     json_schema = {} if method == "json_mode" or wanted is None else _json_schema(wanted, strict)
     if method == "prompt":
         bound = RunnableLambda(_Instruction(schema_instruction(json_schema)), name="instruction") | bound
@@ -88,6 +89,9 @@ def structured(
 def _check(
     schema: object, method: Method, *, include_raw: bool, strict: bool | None, tools: Sequence[Any]
 ) -> None:
+    if method not in get_args(Method):
+        known = ", ".join(map(repr, get_args(Method)))
+        raise InvalidRequest(f"method= is one of {known}, not {method!r}.")
     if schema is None and method != "json_mode":
         raise InvalidRequest(f"method={method!r} needs a schema; method='json_mode' needs none.")
     if strict and method in ("json_mode", "prompt"):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["to_tool_choice"]
 
-_WORDS = frozenset({"auto", "none", "any", "required"})
+_WORDS = ("auto", "none", "any", "required")
 
 
 def to_tool_choice(

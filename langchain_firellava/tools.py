@@ -24,6 +24,8 @@ from firellava.agent_tools import (
 from firellava.errors import FireLLaVAError
 from firellava.image_references import ImageReferences, ReferredImage
 from firellava.offload import in_thread
+from firellava.validation import OwnErrors
+from langchain_firellava.call_details import is_marked_by_cache
 from langchain_firellava.chat_models import ChatFireLLaVA
 from langchain_firellava.images import image_block
 
@@ -44,7 +46,7 @@ class QuestionAboutImages(BaseModel):
     )
 
 
-class VisionTool(BaseTool):
+class VisionTool(OwnErrors, BaseTool):
     """Lets an agent look at images, by asking a vision model about them.
 
         images = ImageReferences(image_roots="photos")
@@ -75,6 +77,9 @@ class VisionTool(BaseTool):
     Attributes:
         llm: the vision model, or its settings as a dict.
         images: what may be looked at.
+
+    Raises:
+        ConfigurationError: a setting is unknown or wrong.
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -138,11 +143,11 @@ def _arguments(name: str, description: str, images: str) -> type[BaseModel]:
 def _told(images: Sequence[ReferredImage], answer: AIMessage) -> tuple[str, dict[str, Any]]:
     """The content and the artifact of the tool's message."""
     told = answer.response_metadata
-    usage = None if answer.usage_metadata is None else dict(answer.usage_metadata)
-    # So LangChain marks what its cache gives.
-    from_cache = usage is not None and usage.pop("total_cost", None) == 0
+    counted = dict(answer.usage_metadata or {})
+    from_cache = is_marked_by_cache(counted)
+    counted.pop("total_cost", None)
     text = answer_text(str(answer.text), degraded=bool(told.get("degraded")))
-    return text, details_of_answer(images, told, usage, from_cache=from_cache)
+    return text, details_of_answer(images, told, counted or None, from_cache=from_cache)
 
 
 def _tell(error: FireLLaVAError) -> NoReturn:

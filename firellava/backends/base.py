@@ -19,7 +19,7 @@ from firellava.costs.price_list import prices_in_file
 from firellava.costs.prices import FREE, Prices
 from firellava.errors import ConfigurationError
 from firellava.images.fetch_policy import FetchPolicy
-from firellava.models import ModelCard, model_card
+from firellava.models import ModelCard, card_by_name
 from firellava.validation import CheckedModel
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Backend(CheckedModel, ABC):
     @field_validator("card", mode="before")
     @classmethod
     def _card_by_name(cls, card: Any) -> Any:  # noqa: ANN401 - whatever the user gave
-        return model_card(card) if isinstance(card, str) else card
+        return card_by_name(card) if isinstance(card, str) else card
 
     @property
     @abstractmethod

@@ -9,7 +9,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from firellava.backends.http import HTTPBackend, is_loopback
 from firellava.errors import ConfigurationError
-from firellava.models import Capabilities, ImageLimits, ModelCard, model_card
+from firellava.models import Capabilities, ImageLimits, ModelCard, card_by_name
 
 if TYPE_CHECKING:
     from typing import Self
@@ -62,7 +62,7 @@ class OpenAICompatibleBackend(HTTPBackend):
     @field_validator("card", mode="before")
     @classmethod
     def _card_by_name(cls, card: Any) -> Any:  # noqa: ANN401 - whatever the user gave
-        return as_served_locally(model_card(card)) if isinstance(card, str) else card
+        return as_served_locally(card_by_name(card)) if isinstance(card, str) else card
 
     @field_validator("base_url", mode="after")
     @classmethod

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from firellava.in_order import in_order, in_order_async
 from firellava.captions.run import Run
 from firellava.captions.steps import acarry_out, carry_out
 from firellava.errors import ConfigurationError, InvalidRequest
+from firellava.in_order import in_order, in_order_async
 from firellava.requests import chat_request, question_message
 from firellava.settings import checked_count
 

@@ -14,17 +14,8 @@ from firellava.captions.cache import MemoryCaptionCache
 from firellava.captions.caption import Caption, CaptionFailed
 from firellava.captions.identity import CaptionedImage, caption_key
 from firellava.captions.steps import Step, acarry_out, blocking, carry_out
-from firellava.errors import (
-    AccessDenied,
-    AllBackendsFailed,
-    AuthenticationFailed,
-    BudgetExceeded,
-    ConfigurationError,
-    FireLLaVAError,
-    ModelNotFound,
-    UnreadableReply,
-    UnsupportedCapability,
-)
+from firellava.errors import FireLLaVAError, UnreadableReply, UnsupportedCapability
+from firellava.failures import concerns_every_question
 from firellava.images import ImageSource
 from firellava.images.fetch import afetch_image, fetch_image
 
@@ -40,22 +31,10 @@ __all__ = ["Run", "concerns_every_image"]
 
 _logger = logging.getLogger("firellava")
 
-_OF_EVERY_IMAGE = (
-    AccessDenied,
-    AuthenticationFailed,
-    BudgetExceeded,
-    ConfigurationError,
-    ModelNotFound,
-    UnsupportedCapability,
-)
-
 
 def concerns_every_image(error: FireLLaVAError) -> bool:
     """Whether asking about the next image would fail in the same way."""
-    if isinstance(error, AllBackendsFailed):
-        last = {attempt.turn: attempt.error for attempt in error.attempts if attempt.error is not None}
-        return bool(last) and all(concerns_every_image(each) for each in last.values())
-    return isinstance(error, _OF_EVERY_IMAGE)
+    return concerns_every_question(error, UnsupportedCapability)
 
 
 class Run:

@@ -192,9 +192,10 @@ class Budget:
         left = max(_exact.subtract(limit, taken), Decimal(0))
         free_in = self._free_in(name, _exact.subtract(limit, amount))
         wait = "" if free_in is None else f" Enough is free again in {math.ceil(free_in)} s."
+        advice = "With" if name == "calls" else "A smaller max_tokens= needs less; with"
         return BudgetExceeded(
             f"The budget of {_shown(name, limit)} has {_shown(name, left)} left, and this call may take up "
-            f"to {_shown(name, amount)}. Nothing was sent.{wait} A smaller max_tokens= needs less; with "
+            f"to {_shown(name, amount)}. Nothing was sent.{wait} {advice} "
             "Budget(when_exhausted='fallback') a fallback= on this machine answers instead.",
             limit=name,
             needed=amount,

@@ -42,8 +42,8 @@ def needed(budget: Budget, request: Request, backend: Backend, fit: Fit | None =
         if backend.prices_for(request) is None and refuse:
             raise CostUnknown(
                 f"Nobody knows what {backend.label} charges for this request, so a budget in dollars cannot "
-                "hold: give prices=, name a price file in FIRELLAVA_PRICES, or use "
-                "Budget(when_unknown='allow')."
+                "hold: give prices=, name a price file in FIRELLAVA_PRICES, or give the budget "
+                "when_unknown='allow'."
             )
         usd = backend.cost(most, request)
         if usd is None and refuse:
@@ -56,10 +56,10 @@ def _unbounded(request: Request, backend: Backend) -> str:
     if request.images and card.tokens_per_image is None and card.image_token_bound is None:
         return (
             f"Nobody says how many tokens {card.name} counts for an image, so a budget cannot hold: give "
-            "card=model_card(…).model_copy(update={'image_token_bound': …}), or use "
-            "Budget(when_unknown='allow')."
+            "card=model_card(…).model_copy(update={'image_token_bound': …}), or give the budget "
+            "when_unknown='allow'."
         )
     return (
         f"Nothing bounds how many tokens this call to {backend.label} takes: give max_tokens=, leave the "
-        "content out of extra_body, or use Budget(when_unknown='allow')."
+        "content out of extra_body, or give the budget when_unknown='allow'."
     )

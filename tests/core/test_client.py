@@ -344,6 +344,24 @@ def test_settings_come_from_the_environment(api_server: ApiServer, monkeypatch: 
     assert VisionClient().ask("Hello").model == QWEN_MAX
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"timeout": 0}, "timeout= takes a number of seconds above 0"),
+        ({"timeout": "60"}, "timeout= takes a number"),
+        ({"deadline": -1}, "deadline= takes a number of seconds above 0"),
+        ({"max_retries": -1}, "max_retries= takes a whole number from 0"),
+        ({"max_retries": 1.5}, "max_retries= takes a whole number"),
+        ({"max_retries": None}, "max_retries= takes a whole number"),
+    ],
+)
+def test_times_and_numbers_of_attempts_that_make_no_sense_are_refused(
+    settings: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        VisionClient(**settings)
+
+
 def test_a_card_overrides_that_of_any_backend() -> None:
     backend = FireworksBackend(model="accounts/acme/deployments/seven", api_key="k")
     client = VisionClient(backend=backend, card="firellava-13b")

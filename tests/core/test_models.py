@@ -1,10 +1,11 @@
 """What is known about models."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from firellava import ModelCard, Usage, model_card
+from firellava import FireworksBackend, ModelCard, OpenAICompatibleBackend, Usage, VisionClient, model_card
 from firellava.errors import ConfigurationError
 from firellava.models import catalogue, expand_model_name
 
@@ -67,6 +68,12 @@ def test_every_card_is_found_by_either_name() -> None:
 def test_of_an_unknown_model_nothing_is_claimed() -> None:
     card = model_card("accounts/acme/deployments/x")
     assert (card.context_window, card.tokens_per_image, card.prices) == (None, None, None)
+
+
+@pytest.mark.parametrize("backend", [FireworksBackend, OpenAICompatibleBackend, VisionClient])
+def test_a_card_that_is_named_is_one_of_the_catalogue(backend: Callable[..., object]) -> None:
+    with pytest.raises(ConfigurationError, match="no model 'firelava-13b': name one of firellava-13b"):
+        backend(card="firelava-13b", base_url="http://127.0.0.1:1/v1", model="eyes")
 
 
 def test_a_card_is_data_that_can_be_changed_and_stored() -> None:

@@ -1,4 +1,4 @@
-"""An image in every shape that LangChain messages have had, inlined."""
+"""An image in every shape that LangChain messages have had, inlined; and whether it stands somewhere."""
 
 import base64
 from typing import Any
@@ -26,3 +26,17 @@ INLINED: dict[str, dict[str, Any]] = {
     "a file block": {"type": "file", "mime_type": "image/png", "base64": BASE64},
     "a drawn one": {"type": "image_generation_call", "id": "ig_1", "result": BASE64},
 }
+
+
+def holds_pixels(value: object, *pictures: bytes) -> bool:
+    """Whether one of the pictures stands anywhere in this, as bytes or as base64; by default the red one."""
+    if isinstance(value, dict):
+        return any(holds_pixels(inner, *pictures) for inner in [*value.keys(), *value.values()])
+    if isinstance(value, list | tuple):
+        return any(holds_pixels(inner, *pictures) for inner in value)
+    written = value if isinstance(value, bytes) else str(value).encode()
+    return any(
+        mark in written
+        for picture in pictures or (RED,)
+        for mark in (picture[20:], base64.b64encode(picture)[30:60])
+    )

@@ -21,6 +21,7 @@ from firellava.errors import (
 )
 from langchain_firellava import ChatFireLLaVA, image_block
 from tests.api_server import ApiServer
+from tests.api_server.plain_requests import encoded
 from tests.langchain.pictures import claiming_pixels
 
 Make = Callable[..., ChatFireLLaVA]
@@ -32,6 +33,7 @@ def inlined(data: bytes) -> HumanMessage:
 
 
 TEXT = b"I am a text, whatever I am called."
+PIXELS = base64.b64encode(encoded("PNG", (60, 60), "#a01f7c")).decode()
 
 REFUSED: dict[str, tuple[list[Any], type[FireLLaVAError], str]] = {
     "no message": ([], InvalidRequest, "no message"),
@@ -85,6 +87,26 @@ class TestNothingIsSent:
             await ask(llm, "Hello", temperature=3)
         assert api_server.requests == []
 
+    @pytest.mark.parametrize(
+        ("parameters", "told"),
+        [({"model": 7}, "model= is the name of a model, not int"), ({"extra_body": 7}, "extra_body")],
+    )
+    async def test_for_parameters_of_other_types(
+        self, llm: ChatFireLLaVA, api_server: ApiServer, ask: Any, parameters: dict[str, Any], told: str
+    ) -> None:
+        with pytest.raises(InvalidRequest, match=told):
+            await ask(llm, "Hello", **parameters)
+        assert api_server.requests == []
+
+    @pytest.mark.parametrize("block", [{"type": PIXELS}, {PIXELS: PIXELS}, {"type": "image", PIXELS: ""}])
+    async def test_and_no_error_holds_an_image(
+        self, llm: ChatFireLLaVA, api_server: ApiServer, ask: Any, block: dict[str, Any]
+    ) -> None:
+        with pytest.raises(InvalidRequest, match="block") as caught:
+            await ask(llm, [HumanMessage([block])])
+        assert PIXELS[:20] not in str(caught.value)
+        assert api_server.requests == []
+
     async def test_for_tools_that_the_model_cannot_call(
         self, llm: ChatFireLLaVA, api_server: ApiServer, ask: Any
     ) -> None:
@@ -107,6 +129,8 @@ class TestNothingIsSent:
             ({"temperature": "warm"}, "temperature"),
             ({"temprature": 1}, "'temprature'.*model_kwargs"),
             ({"backend": 7}, "backend"),
+            ({"timeout": -1}, "timeout= takes a number of seconds above 0"),
+            ({"card": "firelava-13b"}, "no model 'firelava-13b': name one of firellava-13b"),
         ],
     )
     def test_with_settings_that_are_wrong(self, settings: dict[str, Any], told: str) -> None:

@@ -13,7 +13,8 @@ from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_cal
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, SystemMessage
 from PIL import Image
 
-from firellava import OfflineReader, SeveralImagesWarning
+from firellava import FireworksBackend, OfflineReader, OpenAICompatibleBackend, SeveralImagesWarning
+from firellava.costs.prices import Prices
 from firellava.errors import AllBackendsFailed, ConfigurationError, InvalidRequest, StreamBroken
 from langchain_firellava import ChatFireLLaVA, image_block
 from tests.api_server import FIRELLAVA_13B, QWEN_MAX, ApiServer, Fault, UsagePlacement
@@ -230,6 +231,18 @@ class TestACallMayDifferFromTheSettings:
         with pytest.raises(ConfigurationError, match="backend= already decides model"):
             ChatFireLLaVA(backend=OfflineReader()).invoke("Hello", model="x")
         assert api_server.requests == []
+
+    @pytest.mark.parametrize("kind", [FireworksBackend, OpenAICompatibleBackend])
+    def test_of_a_backend_that_is_a_server_too(self, api_server: ApiServer, kind: Any) -> None:
+        backend = kind(model=FIRELLAVA_13B, base_url=api_server.base_url, api_key=api_server.key)
+        llm = ChatFireLLaVA(backend=backend, prices=Prices(input=Decimal(9), output=Decimal(9)))
+        answer = llm.invoke("Hello", model=QWEN_MAX)
+        assert answer.response_metadata["model_name"] == QWEN_MAX
+        assert llm.invoke("Hello").response_metadata["model_name"] == FIRELLAVA_13B
+        # What the other model costs is in the catalogue, or unknown: these prices are not its own.
+        told = answer.response_metadata["cost_usd"]
+        own = llm.model_copy(update={"prices": None}).invoke("Hello", model=QWEN_MAX)
+        assert told == own.response_metadata["cost_usd"]
 
 
 class TestAFallback:

@@ -288,9 +288,10 @@ class TestWhatMakesNoSense:
         with pytest.raises(InvalidRequest, match="question is empty"):
             documents_to_message(" ", cards)
 
-    def test_a_negative_number_of_images_is_refused(self, cards: list[Document]) -> None:
-        with pytest.raises(ConfigurationError, match="max_images"):
-            documents_to_message("Which?", cards, max_images=-1)
+    @pytest.mark.parametrize("most", [-1, "2", 1.5, True])
+    def test_what_is_no_number_of_images_is_refused(self, cards: list[Document], most: Any) -> None:
+        with pytest.raises(ConfigurationError, match="max_images= takes a whole number from 0"):
+            documents_to_message("Which?", cards, max_images=most)
 
     def test_no_documents_leave_the_question(self) -> None:
         with warnings.catch_warnings():

@@ -1,7 +1,5 @@
 """`ImageRedactionMiddleware` in real agents: what their checkpoints hold, and what their models see."""
 
-import base64
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +7,6 @@ from typing import Any
 
 import aiosqlite
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,
@@ -22,7 +18,7 @@ from langchain.agents.middleware import (
 )
 from langchain_classic.storage import LocalFileStore
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.stores import InMemoryByteStore
@@ -31,18 +27,18 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from langgraph.types import Command, Send
+from langgraph.types import Command
 
-from firellava.errors import UnreadableImage
+from firellava.errors import ConfigurationError
 from firellava.image_references import ImageReferences
 from langchain_firellava import BudgetMiddleware, ChatFireLLaVA, image_block
 from langchain_firellava.image_redaction import ImageRedactionMiddleware
 from langchain_firellava.newest_images import NewestImagesMiddleware
-from langchain_firellava.stored_images import image_names, put_back, take_out
 from langchain_firellava.tools import VisionTool
 from tests.api_server import QWEN_MAX, ApiServer, Fault
 from tests.api_server.plain_requests import encoded
-from tests.langchain.image_shapes import BASE64, INLINED, RED
+from tests.langchain import image_shapes
+from tests.langchain.image_shapes import RED
 
 Make = Callable[..., ChatFireLLaVA]
 
@@ -74,17 +70,7 @@ def agent_of(llm: Any, *middleware: AgentMiddleware[Any, Any, Any], **settings: 
 
 
 def holds_pixels(value: object) -> bool:
-    """Whether one of the pictures stands anywhere in this, as bytes or as base64."""
-    if isinstance(value, dict):
-        return any(map(holds_pixels, [*value.keys(), *value.values()]))
-    if isinstance(value, list | tuple):
-        return any(map(holds_pixels, value))
-    written = value if isinstance(value, bytes) else str(value).encode()
-    return any(
-        mark in written
-        for picture in (RED, GREEN)
-        for mark in (picture[20:], base64.b64encode(picture)[30:60])
-    )
+    return image_shapes.holds_pixels(value, RED, GREEN)
 
 
 def everything_in(saver: InMemorySaver | sqlite3.Connection) -> list[Any]:
@@ -424,89 +410,7 @@ class TestTogetherWithOtherMiddleware:
             assert colours(api_server.requests[-1]) == ["#ff0000", "#00ff00"]
 
 
-class TestAReference:
-    @pytest.mark.parametrize("shape", INLINED)
-    def test_takes_the_place_of_an_image_in_any_shape_and_gives_it_back(self, shape: str) -> None:
-        message = HumanMessage(["Look:", INLINED[shape]])
-        without, images = take_out([message])
-        assert list(images.values()) == [RED]
-        assert not holds_pixels(without)
-        assert len(json.dumps(without[0].content)) < 400
-        assert image_names(without) == list(images)
-        assert put_back(without, images) == [message]
-        assert message.content[1] == INLINED[shape]
-
-    @given(data=st.binary(min_size=1, max_size=200), shape=st.sampled_from(["standard", "OpenAI", "Google"]))
-    def test_gives_back_any_bytes(self, data: bytes, shape: str) -> None:
-        block = json.loads(json.dumps(INLINED[shape]).replace(BASE64, base64.b64encode(data).decode()))
-        without, images = take_out([block])
-        assert list(images.values()) == [data]
-        assert put_back(without, images) == [block]
-
-    @pytest.mark.parametrize(
-        "shape", ["standard", "OpenAI", "Anthropic", "Bedrock Converse", "Google", "Google with bytes"]
-    )
-    def test_counts_as_the_image_that_it_stands_for(self, llm: ChatFireLLaVA, shape: str) -> None:
-        message: BaseMessage = HumanMessage(["What is this?", INLINED[shape]])
-        without, _ = take_out([message])
-        tokens = llm.get_num_tokens_from_messages(without)
-        assert tokens == llm.get_num_tokens_from_messages([message]) > 576
-
-    @pytest.mark.parametrize(
-        "hold",
-        [
-            lambda message: {"messages": [message]},
-            lambda message: Command(update={"messages": (message,)}),
-            lambda message: AIMessage("Hi", additional_kwargs={"earlier": [message]}),
-            lambda message: HumanMessage([{"type": "tool_result", "content": message.content}]),
-        ],
-    )
-    def test_is_made_wherever_a_message_stands(self, hold: Any) -> None:
-        value = hold(HumanMessage([INLINED["standard"]]))
-        without, images = take_out(value)
-        assert len(images) == 1
-        assert not holds_pixels(repr(without))
-        assert holds_pixels(repr(value))
-        assert repr(put_back(without, images)) == repr(value)
-
-    def test_leaves_alone_what_holds_no_image(self) -> None:
-        values: list[Any] = [
-            HumanMessage("stored-image:base64,sha256-" + "0" * 64),
-            HumanMessage([{"type": "text", "text": BASE64}, image_block(URL)]),
-            AIMessage("", tool_calls=[{"name": "look", "args": {"image": INLINED["standard"]}, "id": "1"}]),
-            HumanMessage([{"type": "image", "base64": "no base64!", "mime_type": "image/png"}]),
-            Send("tools", 7),
-        ]
-        without, images = take_out(values)
-        assert without is values
-        assert images == {}
-        assert put_back(values, {}) is values
-
-    def test_of_other_letters_is_read_and_written_in_the_standard_ones(self) -> None:
-        lines = "\n".join(BASE64[start : start + 76] for start in range(0, len(BASE64), 76))
-        escaped = "data:image/png," + "".join(f"%{byte:02x}" for byte in RED)
-        for block in (
-            {"type": "image", "base64": lines, "mime_type": "image/png"},
-            {"type": "image_url", "image_url": escaped},
-        ):
-            assert BASE64 in str(put_back(*take_out(block)))
-
-    @pytest.mark.parametrize("shape", ["standard", "OpenAI"])
-    def test_that_nobody_put_back_is_told_from_a_damaged_image(
-        self, qwen: ChatFireLLaVA, api_server: ApiServer, shape: str
-    ) -> None:
-        without = ImageRedactionMiddleware().redacted(question("Look", INLINED[shape]))
-        with pytest.raises(UnreadableImage, match="nobody put it back"):
-            agent_of(qwen).invoke(without)
-        assert api_server.requests == []
-
-    def test_reads_nothing_but_images_from_a_store_that_others_use(self) -> None:
-        store = InMemoryByteStore()
-        store.mset([("sha256-" + "0" * 64, b"a secret")])
-        block = {
-            "type": "image",
-            "base64": f"stored-image:base64,sha256-{'0' * 64}",
-            "mime_type": "image/png",
-        }
-        restored = ImageRedactionMiddleware(store).restored([HumanMessage([block])])
-        assert restored[0].content == [{"type": "text", "text": GONE}]
+@pytest.mark.parametrize("store", ["images", Path("images"), {}])
+def test_a_folder_is_no_store(store: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"not {type(store).__name__}: .* LocalFileStore"):
+        ImageRedactionMiddleware(store)

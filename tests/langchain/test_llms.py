@@ -44,7 +44,7 @@ class TestTheFourWays:
         assert bound.batch([PROMPT, PROMPT]) == [ANSWER, ANSWER]
 
     def test_without_images(self, completions: FireLLaVACompletions, api_server: ApiServer) -> None:
-        assert completions.invoke("USER:\nHi\n\nASSISTANT:", stop=["?"]) == "question: Hi"
+        assert completions.invoke("USER:\nHi\n\nASSISTANT:", stop=["?"], images=None) == "question: Hi"
         assert api_server.requests[0].json["stop"] == ["?"]
         assert "images" not in api_server.requests[0].json
 
@@ -259,6 +259,15 @@ class TestBadInputSendsNothing:
                 completions.invoke(PROMPT, images=images)
         with pytest.raises(InvalidRequest, match="0 <image> tokens for 1 images"):
             completions.batch([PROMPT, "No image here"], images=[RED])
+        assert api_server.requests == []
+
+    @pytest.mark.parametrize("images", ["receipt.jpg", RED, Path("receipt.jpg")])
+    def test_an_image_that_stands_in_no_list(
+        self, completions: FireLLaVACompletions, api_server: ApiServer, images: Any
+    ) -> None:
+        for ask in (completions.invoke, completions.stream):
+            with pytest.raises(InvalidRequest, match=r"images= takes a list .* not \w+: images=\[…\]"):
+                list(ask(PROMPT, images=images))
         assert api_server.requests == []
 
     def test_other_mistakes(

@@ -30,7 +30,7 @@ from firellava import (
 )
 from firellava.costs.prices import Prices
 from firellava.errors import ConfigurationError, MissingKey, UnsafeURL
-from langchain_firellava import ChatFireLLaVA, FireLLaVACompletions
+from langchain_firellava import ChatFireLLaVA, FireLLaVACompletions, FireLLaVACostHandler
 from tests.api_server import ApiServer
 
 Model = ChatFireLLaVA | FireLLaVACompletions
@@ -218,6 +218,11 @@ class TestARoundTrip:
             with pytest.raises(UnsafeURL, match="allowed_hosts"):
                 asked.invoke(question)
         assert api_server.requests == []
+
+    def test_holds_nobody_who_is_told_of_calls_here(self, llm_for: Make) -> None:
+        handler = FireLLaVACostHandler()  # which holds a lock
+        moved = pickled(llm_for(callbacks=[handler], hooks=[handler.ledger]))
+        assert (moved.callbacks, moved.hooks) == (None, ())
 
     def test_refuses_to_copy_a_budget(self, llm_for: Make) -> None:
         with pytest.raises(ConfigurationError, match="budget of its own"):

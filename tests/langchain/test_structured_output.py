@@ -187,6 +187,16 @@ class TestTheMethod:
         body = api_server.requests[0].json
         assert {"tools", "response_format"} & body.keys() == {asked_by} - {"prompt"}
 
+    @pytest.mark.parametrize(("model", "asked_by"), [("qwen3p8-max", "tools"), (None, "response_format")])
+    def test_is_that_of_the_model_which_is_named_for_it(
+        self, llm: ChatFireLLaVA, api_server: ApiServer, model: str | None, asked_by: str
+    ) -> None:
+        named: dict[str, Any] = {} if model is None else {"model": model}
+        assert llm.with_structured_output(Person, **named).invoke(QUESTION) == Person(name="Ann", age=27)
+        body = api_server.requests[0].json
+        assert {"tools", "response_format"} & body.keys() == {asked_by}
+        assert body["model"].endswith(model or "firellava-13b")
+
     def test_prompt_puts_the_schema_behind_the_question(
         self, qwen: ChatFireLLaVA, api_server: ApiServer
     ) -> None:
@@ -246,6 +256,7 @@ class TestTheMethod:
             ),
             ({"schema": 7, "method": "json_schema"}, "no schema"),
             ({"schema": 7}, "no tool"),
+            ({"schema": Person, "method": "yaml"}, "one of 'function_calling', .* not 'yaml'"),
         ],
     )
     def test_and_what_does_not_go_with_it_is_refused(

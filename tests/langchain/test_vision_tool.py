@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool, ToolException
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from firellava import OfflineReader
 from firellava.costs.budget import Budget
@@ -340,7 +340,9 @@ def test_it_asks_the_default_model_unless_it_is_given_another(monkeypatch: pytes
 def test_what_it_is_made_from_is_checked_and_not_repeated() -> None:
     with pytest.raises(ConfigurationError, match="no setting 'colour'"):
         VisionTool(llm={"colour": "red", "api_key": "fw_secret"})
-    with pytest.raises(ValidationError, match="api_key") as caught:
+    with pytest.raises(ConfigurationError, match=r"VisionTool: images: .* ImageReferences"):
+        VisionTool(images="photos")
+    with pytest.raises(ConfigurationError, match="VisionTool: there is no setting 'api_key'") as caught:
         VisionTool(api_key="fw_secret")  # type: ignore[call-arg] # it is one of the llm's
     assert "fw_secret" not in str(caught.value)
 

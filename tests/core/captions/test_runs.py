@@ -255,6 +255,15 @@ async def test_leaving_early_closes_the_open_calls(captioner: Captioner, api_ser
     assert len(api_server.requests) <= 4
 
 
+@pytest.fixture
+def _listening_to_ctrl_c() -> Iterator[None]:
+    """Who starts the tests in the background of a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_listening_to_ctrl_c")
 def test_ctrl_c_is_raised_at_once_and_nothing_more_is_asked(
     captioner: Captioner, api_server: ApiServer
 ) -> None:

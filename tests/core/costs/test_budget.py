@@ -97,6 +97,14 @@ class TestABudget:
         with pytest.raises(BudgetExceeded):
             budget.reserve(dollars("0.0000001"))
 
+    @pytest.mark.parametrize(
+        ("budget", "advised"), [(Budget(calls=0), False), (Budget(tokens=5), True), (Budget(usd=0), True)]
+    )
+    def test_advises_shorter_answers_where_these_need_less(self, budget: Budget, *, advised: bool) -> None:
+        with pytest.raises(BudgetExceeded) as caught:
+            budget.reserve(Spending(Decimal(1), 10, calls=1))
+        assert ("smaller max_tokens=" in str(caught.value)) is advised
+
     def test_shows_what_was_spent(self) -> None:
         budget = Budget(usd="5.00", calls=100, window=3600)
         budget.reserve(Spending(Decimal("0.50"), 1000, 1)).settle(Spending(Decimal("0.25"), 700, 1))

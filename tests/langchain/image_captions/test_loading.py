@@ -18,7 +18,7 @@ from PIL import Image
 
 from firellava import track_cost
 from firellava.captions import DEFAULT_PROMPT
-from firellava.errors import MissingExtra
+from firellava.errors import ConfigurationError, MissingExtra
 from langchain_firellava import ChatFireLLaVA, FireLLaVACostHandler
 from langchain_firellava.image_captions import ImageCaptionLoader, ImageCaptionParser
 from tests.api_server import ApiServer, Fault
@@ -91,6 +91,11 @@ class TestALoader:
 
     def test_loads_a_list_of_blobs(self, parser: ImageCaptionParser) -> None:
         assert len(ImageCaptionLoader([blob(1), blob(2)], parser).load()) == 2
+
+    @pytest.mark.parametrize("blobs", ["photos", Path("photos"), b"photo", blob(1)])
+    def test_is_told_that_a_path_is_no_list_of_blobs(self, parser: ImageCaptionParser, blobs: Any) -> None:
+        with pytest.raises(ConfigurationError, match=rf"not {type(blobs).__name__}: \[Blob\.from_path"):
+            ImageCaptionLoader(blobs, parser)
 
     @pytest.mark.engine("pdf")
     def test_of_the_community_takes_the_parser(self, parser: ImageCaptionParser, folder: Path) -> None:
