@@ -22,21 +22,27 @@ if find_spec("langchain_core") is None:
 
 from langchain_firellava.callbacks import FireLLaVACostHandler, get_firellava_callback
 from langchain_firellava.chat_models import ChatFireLLaVA
-from langchain_firellava.documents import ImageNotShownWarning, documents_to_message
-from langchain_firellava.image_captions import ImageCaptionLoader, ImageCaptionParser
+from langchain_firellava.documents import (
+    FailedImage,
+    ImageCaptionLoader,
+    ImageCaptionParser,
+    ImageNotShownWarning,
+    documents_to_message,
+)
 from langchain_firellava.images import image_block
+from langchain_firellava.images.redacted import redact_images
 from langchain_firellava.llms import FireLLaVACompletions
 from langchain_firellava.tools import VisionTool
-from langchain_firellava.trace_redaction import redact_images
 
 if TYPE_CHECKING:
-    from langchain_firellava.image_redaction import ImageRedactionMiddleware
-    from langchain_firellava.middleware import BudgetMiddleware
-    from langchain_firellava.newest_images import NewestImagesMiddleware
+    from langchain_firellava.middleware.budget import BudgetMiddleware
+    from langchain_firellava.middleware.image_redaction import ImageRedactionMiddleware
+    from langchain_firellava.middleware.newest_images import NewestImagesMiddleware
 
 __all__ = [
     "BudgetMiddleware",
     "ChatFireLLaVA",
+    "FailedImage",
     "FireLLaVACompletions",
     "FireLLaVACostHandler",
     "ImageCaptionLoader",
@@ -52,7 +58,7 @@ __all__ = [
 ]
 
 _MIDDLEWARE = {
-    "BudgetMiddleware": "middleware",
+    "BudgetMiddleware": "budget",
     "ImageRedactionMiddleware": "image_redaction",
     "NewestImagesMiddleware": "newest_images",
 }
@@ -64,4 +70,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if find_spec("langchain") is None:
         raise MissingExtra("agents", name)
-    return getattr(import_module(f"langchain_firellava.{_MIDDLEWARE[name]}"), name)
+    return getattr(import_module(f"langchain_firellava.middleware.{_MIDDLEWARE[name]}"), name)

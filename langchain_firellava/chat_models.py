@@ -23,13 +23,13 @@ from firellava.errors import FireLLaVAError
 from firellava.offload import in_thread
 from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.errors import also_errors_of_langchain
-from langchain_firellava.messages import ChunkTranslator, to_ai_message, to_core_messages
 from langchain_firellava.profiles import ProfileOfCard, profile_of
 from langchain_firellava.settings import CONFIG
-from langchain_firellava.structured_output import Method, method_for, structured
 from langchain_firellava.token_counting import TokenCounting
-from langchain_firellava.tool_choice import to_tool_choice
-from langchain_firellava.tool_schemas import to_tool_schema
+from langchain_firellava.translation.messages import ChunkTranslator, to_ai_message, to_core_messages
+from langchain_firellava.translation.structured_output import Method, method_for, structured
+from langchain_firellava.translation.tool_choice import to_tool_choice
+from langchain_firellava.translation.tool_schemas import to_tool_schema
 
 __all__ = ["ChatFireLLaVA"]
 

@@ -22,9 +22,9 @@ from firellava.wire.completions import prompt_message
 from langchain_firellava.caching import keeping_no_degraded_answers
 from langchain_firellava.errors import also_errors_of_langchain
 from langchain_firellava.images import BlockInput, image_source
-from langchain_firellava.messages import metadata_of, usage_of
 from langchain_firellava.settings import CONFIG
 from langchain_firellava.token_counting import TokenCounting
+from langchain_firellava.translation.messages import metadata_of, usage_of
 
 __all__ = ["FireLLaVACompletions"]
 

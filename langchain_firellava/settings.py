@@ -35,8 +35,8 @@ from firellava.limits import LimitsPolicy
 from firellava.models import Fit, ModelCard, expand_model_name
 from firellava.settings import checked_fetch_policy, error_names
 from firellava.validation import explain
-from langchain_firellava.messages import PROVIDER
 from langchain_firellava.settings_of_others import parameters_here, settings_here
+from langchain_firellava.translation.messages import PROVIDER
 
 __all__ = ["CONFIG", "FireLLaVASettings"]
 

@@ -16,9 +16,9 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from firellava.costs.calibration import calibration_of
 from firellava.costs.estimate import count_prompt_tokens, count_text_tokens
 from firellava.errors import UnsupportedCapability
-from langchain_firellava.messages import to_core_messages
+from langchain_firellava.images.stored import with_stand_ins
 from langchain_firellava.serialisation import SerialisableSettings
-from langchain_firellava.stored_images import with_stand_ins
+from langchain_firellava.translation.messages import to_core_messages
 
 __all__ = ["TokenCounting"]
 

@@ -30,13 +30,9 @@ MAY_IMPORT = {
     "firellava.telemetry": {"opentelemetry"},
     "firellava.wire": {"orjson"},
     "langchain_firellava": {"firellava", "langchain_core", "PIL", "pydantic", "httpx"},
-    "langchain_firellava.agent_bounds": {"firellava", "langchain", "langchain_core"},
-    "langchain_firellava.agent_spending": {"firellava", "langgraph"},
-    "langchain_firellava.blob_pages": {"firellava", "langchain_core", "numpy"},
-    "langchain_firellava.image_redaction": {"firellava", "langchain", "langchain_core", "langgraph"},
+    "langchain_firellava.documents.blob_pages": {"firellava", "langchain_core", "numpy"},
+    "langchain_firellava.documents.progress": {"firellava", "tqdm"},
     "langchain_firellava.middleware": {"firellava", "langchain", "langchain_core", "langgraph"},
-    "langchain_firellava.newest_images": {"firellava", "langchain"},
-    "langchain_firellava.progress": {"firellava", "tqdm"},
     "llama_index_firellava": {"firellava", "llama_index", "PIL", "pydantic", "pydantic_core", "httpx"},
 }
 
@@ -49,9 +45,10 @@ PUBLIC = {
         VisionClient __version__ discover_local estimate model_card prepare_image track_cost
     """,
     "langchain_firellava": """
-        BudgetMiddleware ChatFireLLaVA FireLLaVACompletions FireLLaVACostHandler ImageCaptionLoader
-        ImageCaptionParser ImageNotShownWarning ImageRedactionMiddleware NewestImagesMiddleware VisionTool
-        documents_to_message get_firellava_callback image_block redact_images
+        BudgetMiddleware ChatFireLLaVA FailedImage FireLLaVACompletions FireLLaVACostHandler
+        ImageCaptionLoader ImageCaptionParser ImageNotShownWarning ImageRedactionMiddleware
+        NewestImagesMiddleware VisionTool documents_to_message get_firellava_callback image_block
+        redact_images
     """,
     "llama_index_firellava": """
         CaptionsAsText CountedImageBlock FireLLaVA FireLLaVACostHandler ImageCaptioner SchemaParser

@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from firellava.backends.openai_compatible import OpenAICompatibleBackend
 from firellava.errors import InvalidRequest, StreamBroken
 from langchain_firellava import ChatFireLLaVA, get_firellava_callback, image_block
-from langchain_firellava.trace_redaction import redact_images
+from langchain_firellava.images.redacted import redact_images
 from tests.api_server import FIRELLAVA_13B, QWEN_MAX, ApiServer, Fault, UsagePlacement
 from tests.api_server.plain_requests import data_url, encoded
 

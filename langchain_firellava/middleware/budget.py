@@ -27,8 +27,9 @@ from langgraph.types import Command
 from firellava.costs.budget import Budget, Spending
 from firellava.errors import BudgetExceeded, ConfigurationError
 from firellava.offload import in_thread
-from langchain_firellava.agent_bounds import AgentCall, bounded_call
-from langchain_firellava.agent_spending import (
+from langchain_firellava.errors import also_errors_of_langchain
+from langchain_firellava.middleware.bounds import AgentCall, bounded_call
+from langchain_firellava.middleware.spending import (
     RunKey,
     SpendingBook,
     SpendingSoFar,
@@ -37,7 +38,6 @@ from langchain_firellava.agent_spending import (
     measured,
     run_key,
 )
-from langchain_firellava.errors import also_errors_of_langchain
 
 __all__ = ["BudgetMiddleware", "BudgetState"]
 

@@ -17,7 +17,7 @@ from langgraph.types import Command
 
 from firellava.errors import ConfigurationError
 from firellava.offload import in_thread
-from langchain_firellava.stored_images import image_names, put_back, take_out
+from langchain_firellava.images.stored import image_names, put_back, take_out
 
 __all__ = ["ImageFreeSerializer", "ImageRedactionMiddleware"]
 

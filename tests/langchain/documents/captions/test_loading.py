@@ -20,9 +20,9 @@ from firellava import track_cost
 from firellava.captions import DEFAULT_PROMPT
 from firellava.errors import ConfigurationError, MissingExtra
 from langchain_firellava import ChatFireLLaVA, FireLLaVACostHandler
-from langchain_firellava.image_captions import ImageCaptionLoader, ImageCaptionParser
+from langchain_firellava.documents import ImageCaptionLoader, ImageCaptionParser
 from tests.api_server import ApiServer, Fault
-from tests.langchain.image_captions.blobs import Parse, blob, blobs_in
+from tests.langchain.documents.captions.blobs import Parse, blob, blobs_in
 
 
 class TestManyImages:

@@ -19,11 +19,11 @@ from firellava import Ledger, OfflineReader, track_cost
 from firellava.captions import DiskCaptionCache, MemoryCaptionCache
 from firellava.errors import ConfigurationError
 from langchain_firellava import ChatFireLLaVA, FireLLaVACostHandler, get_firellava_callback
-from langchain_firellava.image_captions import ImageCaptionParser
+from langchain_firellava.documents import ImageCaptionParser
 from tests.api_server import ApiServer, Fault
-from tests.langchain.image_captions.blobs import Make, Parse, blob
+from tests.langchain.documents.captions.blobs import Make, Parse, blob
 
-IMAGES = Path(__file__).parents[3] / "cookbook" / "images"
+IMAGES = Path(__file__).parents[4] / "cookbook" / "images"
 
 
 class TestTheModelsSettings:

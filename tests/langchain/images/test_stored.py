@@ -13,8 +13,8 @@ from langgraph.types import Command, Send
 
 from firellava.errors import UnreadableImage
 from langchain_firellava import ChatFireLLaVA, image_block
-from langchain_firellava.image_redaction import ImageRedactionMiddleware
-from langchain_firellava.stored_images import image_names, put_back, take_out
+from langchain_firellava.images.stored import image_names, put_back, take_out
+from langchain_firellava.middleware.image_redaction import ImageRedactionMiddleware
 from tests.api_server import ApiServer
 from tests.langchain.image_shapes import BASE64, INLINED, RED, holds_pixels
 

@@ -17,7 +17,7 @@ from firellava import OfflineReader
 from firellava.errors import InvalidRequest, UnsupportedCapability
 from firellava.models import ModelCard, model_card
 from langchain_firellava import ChatFireLLaVA, image_block
-from langchain_firellava.structured_answers import StructuredAnswerParser
+from langchain_firellava.translation.structured_answers import StructuredAnswerParser
 from tests.api_server import QWEN_MAX, ApiServer, Fault
 from tests.api_server.plain_requests import encoded
 

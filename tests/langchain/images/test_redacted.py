@@ -27,9 +27,9 @@ from starlette.routing import Route
 
 from firellava.errors import AuthenticationFailed
 from langchain_firellava import ChatFireLLaVA, image_block
-from langchain_firellava.image_redaction import ImageRedactionMiddleware
-from langchain_firellava.newest_images import NewestImagesMiddleware
-from langchain_firellava.trace_redaction import redact_images
+from langchain_firellava.images.redacted import redact_images
+from langchain_firellava.middleware.image_redaction import ImageRedactionMiddleware
+from langchain_firellava.middleware.newest_images import NewestImagesMiddleware
 from tests.api_server import QWEN_MAX
 from tests.api_server.plain_requests import data_url, encoded
 from tests.asgi_server import AsgiServer

@@ -32,8 +32,8 @@ from langgraph.types import Command
 from firellava.errors import ConfigurationError
 from firellava.image_references import ImageReferences
 from langchain_firellava import BudgetMiddleware, ChatFireLLaVA, image_block
-from langchain_firellava.image_redaction import ImageRedactionMiddleware
-from langchain_firellava.newest_images import NewestImagesMiddleware
+from langchain_firellava.middleware.image_redaction import ImageRedactionMiddleware
+from langchain_firellava.middleware.newest_images import NewestImagesMiddleware
 from langchain_firellava.tools import VisionTool
 from tests.api_server import QWEN_MAX, ApiServer, Fault
 from tests.api_server.plain_requests import encoded

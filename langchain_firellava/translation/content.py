@@ -13,7 +13,7 @@ from firellava.errors import InvalidRequest, UnreadableImage
 from firellava.images import ImageSource
 from firellava.images.files import quote_path
 from firellava.messages import ImagePart, TextPart
-from langchain_firellava.stored_images import refuse_reference
+from langchain_firellava.images.stored import refuse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

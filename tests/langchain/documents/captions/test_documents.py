@@ -16,14 +16,13 @@ from PIL import Image
 from firellava import OfflineReader
 from firellava.captions import DEFAULT_PROMPT
 from langchain_firellava import ChatFireLLaVA
-from langchain_firellava.documents import documents_to_message
-from langchain_firellava.image_captions import ImageCaptionLoader, ImageCaptionParser
+from langchain_firellava.documents import ImageCaptionLoader, ImageCaptionParser, documents_to_message
 from tests.api_server import ApiServer
 from tests.api_server.plain_requests import encoded
 from tests.core.captions.pictures import picture
-from tests.langchain.image_captions.blobs import Make, Parse, blob
+from tests.langchain.documents.captions.blobs import Make, Parse, blob
 
-IMAGES = Path(__file__).parents[3] / "cookbook" / "images"
+IMAGES = Path(__file__).parents[4] / "cookbook" / "images"
 
 
 class TestADocument:

@@ -13,16 +13,16 @@ from langchain_core.documents.base import Blob
 
 from firellava.captions import DEFAULT_PROMPT, Captioner, CaptionFailed
 from firellava.errors import ConfigurationError
-from langchain_firellava.blob_pages import BlobPages, FailedImage
-from langchain_firellava.caption_questions import ChatModelAsker
 from langchain_firellava.chat_models import ChatFireLLaVA
-from langchain_firellava.progress import Progress
+from langchain_firellava.documents.blob_pages import BlobPages, FailedImage
+from langchain_firellava.documents.progress import Progress
+from langchain_firellava.documents.questions import ChatModelAsker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from firellava.captions import Caption, CaptionCache
-    from langchain_firellava.blob_pages import BlobPage
+    from langchain_firellava.documents.blob_pages import BlobPage
 
 __all__ = ["ImageCaptionLoader", "ImageCaptionParser"]
 

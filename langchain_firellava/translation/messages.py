@@ -33,8 +33,8 @@ from langchain_core.messages.tool import (
 from firellava import messages as core
 from firellava import replies
 from firellava.errors import InvalidRequest
-from langchain_firellava.content import to_parts
-from langchain_firellava.tool_blocks import calls_in, results_in, to_tool_call
+from langchain_firellava.translation.content import to_parts
+from langchain_firellava.translation.tool_blocks import calls_in, results_in, to_tool_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

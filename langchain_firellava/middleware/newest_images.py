@@ -12,7 +12,7 @@ from langchain.agents.middleware import AgentMiddleware, AgentState, ModelReques
 
 from firellava.errors import ConfigurationError
 from firellava.requests import LEFT_OUT
-from langchain_firellava.image_blocks import map_images
+from langchain_firellava.images.places import map_images
 
 __all__ = ["NewestImagesMiddleware"]
 

@@ -17,13 +17,13 @@ from langgraph.config import get_config
 from firellava.costs.budget import Spending
 from firellava.costs.tracking import track_cost
 from langchain_firellava.callbacks import get_firellava_callback
-from langchain_firellava.messages import PROVIDER
+from langchain_firellava.translation.messages import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from firellava.hooks import CallDetails
-    from langchain_firellava.agent_bounds import AgentCall
+    from langchain_firellava.middleware.bounds import AgentCall
 
 __all__ = ["RunKey", "SpendingBook", "SpendingSoFar", "Spent", "in_state", "measured", "run_key"]
 

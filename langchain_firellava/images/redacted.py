@@ -15,8 +15,8 @@ from urllib.parse import unquote, unquote_to_bytes
 from firellava.errors import ImageError
 from firellava.images.formats import detect_format
 from firellava.images.urls import decode_base64
-from langchain_firellava.image_blocks import is_image_block, map_nested
-from langchain_firellava.stored_images import is_reference
+from langchain_firellava.images.places import is_image_block, map_nested
+from langchain_firellava.images.stored import is_reference
 
 __all__ = ["redact_images"]
 

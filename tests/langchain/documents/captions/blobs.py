@@ -7,7 +7,7 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
 from langchain_firellava import ChatFireLLaVA
-from langchain_firellava.image_captions import ImageCaptionParser
+from langchain_firellava.documents import ImageCaptionParser
 from tests.core.captions.pictures import picture
 
 Make = Callable[..., ChatFireLLaVA]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from firellava.errors import InvalidRequest
 from firellava.messages import Message, ToolCall
-from langchain_firellava.content import to_parts
+from langchain_firellava.translation.content import to_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ from firellava.messages import Request
 from firellava.replies import ToolCallChunk
 from firellava.routing.events import Deliver
 from firellava.routing.reply_builder import ReplyBuilder
-from langchain_firellava.messages import ChunkTranslator, to_ai_message, to_core_messages
+from langchain_firellava.translation.messages import ChunkTranslator, to_ai_message, to_core_messages
 
 
 @pytest.mark.parametrize(

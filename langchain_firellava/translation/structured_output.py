@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from firellava.errors import InvalidRequest
 from firellava.json_answers import schema_instruction
 from firellava.models import Capabilities
-from langchain_firellava.structured_answers import StructuredAnswerParser
-from langchain_firellava.tool_schemas import named_schema, to_tool_schema
+from langchain_firellava.translation.structured_answers import StructuredAnswerParser
+from langchain_firellava.translation.tool_schemas import named_schema, to_tool_schema
 
 __all__ = ["Method", "method_for", "structured"]
 

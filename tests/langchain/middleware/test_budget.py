@@ -34,8 +34,8 @@ from firellava.costs.budget import Budget, Spending
 from firellava.costs.tracking import track_cost
 from firellava.errors import BudgetExceeded, ConfigurationError, CostUnknown, ServerFailed
 from langchain_firellava import ChatFireLLaVA, image_block
-from langchain_firellava.agent_spending import SpendingBook, SpendingSoFar
-from langchain_firellava.middleware import BudgetMiddleware
+from langchain_firellava.middleware.budget import BudgetMiddleware
+from langchain_firellava.middleware.spending import SpendingBook, SpendingSoFar
 from tests.api_server import QWEN_MAX, ApiServer, Fault, UsagePlacement
 from tests.api_server.plain_requests import encoded
 

@@ -12,7 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from firellava.errors import CostUnknown
 from firellava.requests import chat_request
 from langchain_firellava.chat_models import ChatFireLLaVA
-from langchain_firellava.messages import to_core_messages
+from langchain_firellava.translation.messages import to_core_messages
 
 if TYPE_CHECKING:
     from langchain.agents.middleware import ModelRequest

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from firellava.errors import ImageError, UnreadableImage
 from firellava.images.urls import decode_base64, decode_data_url
-from langchain_firellava.image_blocks import map_data, map_images
+from langchain_firellava.images.places import map_data, map_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

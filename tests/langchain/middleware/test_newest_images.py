@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from firellava.errors import ConfigurationError
 from langchain_firellava import ChatFireLLaVA, image_block
-from langchain_firellava.newest_images import NewestImagesMiddleware
+from langchain_firellava.middleware.newest_images import NewestImagesMiddleware
 from tests.api_server import QWEN_MAX, ApiServer
 from tests.api_server.plain_requests import encoded
 from tests.langchain.image_shapes import INLINED

@@ -9,10 +9,10 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
 from langchain_firellava import ChatFireLLaVA
-from langchain_firellava.image_captions import ImageCaptionParser
+from langchain_firellava.documents import ImageCaptionParser
 from tests.core.captions.pictures import picture, wait_for_threads
 from tests.core.images import documents
-from tests.langchain.image_captions.blobs import Parse
+from tests.langchain.documents.captions.blobs import Parse
 
 
 def _parse_async(parser: ImageCaptionParser, blobs: list[Blob]) -> list[Document]:

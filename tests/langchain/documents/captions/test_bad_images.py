@@ -19,11 +19,11 @@ from firellava.errors import (
     UnreadableImage,
 )
 from langchain_firellava import ChatFireLLaVA, FireLLaVACostHandler
-from langchain_firellava.blob_pages import FailedImage
-from langchain_firellava.image_captions import ImageCaptionParser
+from langchain_firellava.documents import ImageCaptionParser
+from langchain_firellava.documents.blob_pages import FailedImage
 from tests.api_server import ApiServer, Fault
 from tests.core.captions.pictures import picture, wait_for_threads
-from tests.langchain.image_captions.blobs import Make, Parse, blob, blobs_in
+from tests.langchain.documents.captions.blobs import Make, Parse, blob, blobs_in
 
 
 class TestABadImage:
