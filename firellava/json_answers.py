@@ -1,7 +1,7 @@
 """Answers in the form of a JSON schema from models that can only be asked for it in words.
 
 Such a model writes around the JSON what people write: an introduction, a code fence, a remark. What counts is
-the JSON in its answer. Both functions are pure.
+the JSON in its answer. All functions are pure.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["json_begun_in", "json_in", "schema_instruction"]
+__all__ = ["json_begun_in", "json_in", "json_texts_in", "schema_instruction"]
 
 _INSTRUCTION: Final = (
     "Answer with one JSON {kind} and nothing else, without an explanation before or after it. "
     "It must be valid under this JSON schema:\n{schema}"
 )
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}\[\]]', re.DOTALL)
 # What JSON begins with, as against a bracket in a sentence.
 _BEGINNING: Final = re.compile(r'\{\s*(?:["}]|\Z)|\[\s*(?:["{\[\]\-0-9tfn]|\Z)')
-_DECODER: Final = json.JSONDecoder(strict=False)  # models write line ends inside of strings
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
+_TOKEN: Final = re.compile(_STRING.pattern + r"|[{}\[\]]", re.DOTALL)
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 
 
 def schema_instruction(schema: Mapping[str, Any]) -> str:
@@ -40,21 +41,41 @@ def json_in(text: str, *, array: bool = False) -> Any:  # noqa: ANN401 - a JSON 
     Raises:
         ValueError: there is none that is whole.
     """
-    found: list[Any] = []
-    for start, end in _candidates(text, "[" if array else "{"):
-        with suppress(ValueError):
-            found.append(_DECODER.decode(text[start:end]))
+    found = json_texts_in(text, array=array)
     if not found:
         raise ValueError("There is no whole JSON in it.")
-    return found[-1]
+    return json.loads(found[-1])
+
+
+def json_texts_in(text: str, *, array: bool = False) -> list[str]:
+    """The JSON objects in an answer, or the arrays, in their order and none inside of another.
+
+    They are as the model wrote them, but for line ends inside of strings, which are written as JSON has it.
+    """
+    found = []
+    for start, end in _candidates(text, "[" if array else "{"):
+        written = _escaped(text[start:end])
+        with suppress(ValueError, RecursionError):
+            json.loads(written)
+            found.append(written)
+    return found
 
 
 def json_begun_in(text: str, *, array: bool = False) -> str | None:
     """The JSON that a part of an answer has come to, perhaps without its end; None before it begins."""
     begun = None
     for start, end in _candidates(text, "[" if array else "{"):
-        begun = text[start:end]
+        begun = _escaped(text[start:end])
     return begun
+
+
+def _escaped(written: str) -> str:
+    """JSON whose strings hold no line ends and the like; models write them as they stand."""
+    return _STRING.sub(lambda string: _CONTROL.sub(_escape, string[0]), written)
+
+
+def _escape(control: re.Match[str]) -> str:
+    return f"\\u{ord(control[0]):04x}"
 
 
 def _candidates(text: str, opening: str) -> Iterator[tuple[int, int | None]]:

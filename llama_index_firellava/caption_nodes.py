@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.schema import Document, ImageNode, Node, NodeRelationship, TextNode
@@ -88,15 +89,20 @@ def _described(caption: Caption) -> dict[str, str | int]:
 
 def _image_fields(node: BaseNode) -> dict[str, Any]:
     if isinstance(node, ImageNode):
-        return {"image": node.image, "image_path": node.image_path, "image_url": node.image_url}
+        return {"image": node.image, "image_path": _absolute(node.image_path), "image_url": node.image_url}
     resource = node.image_resource if isinstance(node, Node) else None
     if resource is None:
         raise ValueError("The node holds no image.")
     return {
         "image": None if resource.data is None else resource.data.decode(),
-        "image_path": None if resource.path is None else str(resource.path),
+        "image_path": _absolute(resource.path),
         "image_url": None if resource.url is None else str(resource.url),
     }
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    """The path as it is found from wherever the node is loaded again."""
+    return str(Path(path).absolute()) if path else None
 
 
 def _own_text(node: BaseNode) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from llama_index.core.schema import BaseNode, MetadataMode
 
 from firellava.captions import CaptionFailed
-from firellava.errors import FireLLaVAError
+from firellava.errors import FireLLaVAError, InvalidRequest
 from llama_index_firellava.caption_nodes import caption_node, holds_image
 from llama_index_firellava.images import to_image_sources
 
@@ -40,6 +40,9 @@ class CaptionRun:
 
     Attributes:
         images: the places of the nodes that hold an image.
+
+    Raises:
+        InvalidRequest: `nodes` is a single one.
     """
 
     def __init__(
@@ -48,6 +51,9 @@ class CaptionRun:
         skipped: tuple[type[FireLLaVAError], ...],
         on_failure: OnFailure | None,
     ) -> None:
+        given: object = nodes
+        if isinstance(given, BaseNode):
+            raise InvalidRequest(f"An ImageCaptioner takes a list of nodes, not one {type(given).__name__}.")
         self._nodes = nodes
         self._skipped = skipped
         self._on_failure = on_failure

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from llama_index.core.base.llms.types import DocumentBlock, ImageBlock
 from llama_index.core.schema import ImageNode, MediaResource, Node, NodeWithScore
+from pydantic import BaseModel
 
 from firellava import ImageSource
 from firellava.errors import InvalidRequest, UnreadableImage
@@ -45,8 +46,13 @@ def to_image_sources(
         image_roots: folders in which the file of a DocumentBlock must lie; None allows any folder.
 
     Raises:
-        InvalidRequest: one of them is something else, or holds no image.
+        InvalidRequest: one of them is something else, or `images` is no list.
+        ImageError: one of them holds no image.
     """
+    if isinstance(images, str | bytes | BaseModel):
+        raise InvalidRequest(
+            f"image_documents= takes a list, not one {type(images).__name__}: write image_documents=[…]."
+        )
     sources: list[ImageSource] = []
     for image in images or ():
         held = image.node if isinstance(image, NodeWithScore) else image
@@ -70,7 +76,7 @@ def block_source(block: ImageBlock) -> ImageSource:
     Raises:
         ImageError: it holds none.
     """
-    return _source(type(block).__name__, _bytes(block.image), block.path, block.url)
+    return _source("ImageBlock", _bytes(block.image), block.path, block.url)
 
 
 def document_pages(block: DocumentBlock, image_roots: Iterable[str] | None = None) -> Sequence[ImageSource]:
@@ -85,19 +91,18 @@ def document_pages(block: DocumentBlock, image_roots: Iterable[str] | None = Non
         ForbiddenPath: its file is outside `image_roots`.
         MissingExtra: a PDF, and what draws it is not installed.
     """
-    kind = type(block).__name__
-    source = _source(kind, _bytes(block.data), block.path, block.url).load(image_roots)
+    source = _source("DocumentBlock", _bytes(block.data), block.path, block.url).load(image_roots)
     if source.is_url:
         if not (block.document_mimetype or _IMAGE).startswith(_IMAGE):
             raise InvalidRequest(
-                f"The {kind} names a document on the web ({block.document_mimetype}), and models fetch "
-                "nothing but images: download it and give its bytes."
+                f"The DocumentBlock names a document on the web ({block.document_mimetype}), and models "
+                "fetch nothing but images: download it and give its bytes."
             )
         return (source,)
     if source.data is not None and detect_format(source.data) is None:
         raise InvalidRequest(
-            f"A {kind} that is neither an image nor a PDF cannot be sent to a vision model: send its text as "
-            "TextBlock, or its pages as ImageBlock."
+            "A DocumentBlock that is neither an image nor a PDF cannot be sent to a vision model: send its "
+            "text as TextBlock, or its pages as ImageBlock."
         )
     return ImageSource.pages(source)
 

@@ -90,8 +90,9 @@ class FireLLaVA(FunctionCalling):
             ``"check"`` each and inline what the server would drop, ``"inline"`` all.
         fetch_policy: what may be downloaded here.
         keep_images: how many images of a conversation are sent, the newest; by default all.
-        image_roots: folders from which images may be read; anywhere by default. Set it wherever messages or
-            stored nodes come from others: a block that came through JSON looks like the developer's own.
+        image_roots: a folder or folders from which images may be read; anywhere by default. Set it wherever
+            messages or stored nodes come from others: a block that came through JSON looks like the
+            developer's own.
         describe_metadata: names of EXIF tags (``["DateTime"]``) to tell the model as text. Images themselves
             are always sent without metadata.
         http_client: your own ``httpx.Client`` for synchronous calls; it stays yours to close.
@@ -107,7 +108,7 @@ class FireLLaVA(FunctionCalling):
         key_withheld: a key was given in code, and stayed behind when this object was pickled or serialised.
 
     Raises:
-        ConfigurationError: a setting is wrong or contradicts another.
+        ConfigurationError: a setting is unknown or wrong, or contradicts another.
         FireLLaVAError: from every call; bad input is refused before anything is sent.
     """
 

@@ -12,6 +12,7 @@ import logging
 import mimetypes
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -24,11 +25,10 @@ from firellava.errors import FireLLaVAError, InvalidRequest, UnreadableImage, Un
 from firellava.images.files import quote_path
 from firellava.images.formats import detect_format, refuse_format
 from firellava.images.pages import count_pages
-from llama_index_firellava.page_files import page_file
+from llama_index_firellava.page_files import is_page_file, page_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["load_images"]
 
@@ -82,8 +82,9 @@ def load_images(
         recursive: look into the subfolders of folders.
         pages_folder: where to draw the pages of PDF and TIFF files to, each as a PNG or JPEG file, once; each
             gets a document of its own, with ``#page=2`` at the end of its id. Keep the folder as long as the
-            documents, which point into it, and name it in the ``image_roots`` of an LLM that has any. Without
-            it a PDF is refused, and a TIFF counts as its first page.
+            documents, which point into it, and name it in the ``image_roots`` of an LLM that has any. It may
+            lie among the images: drawn pages are not found again as files of their own. Without it a PDF is
+            refused, and a TIFF counts as its first page.
         image_roots: folders the files must lie in, all links followed; anywhere by default.
 
     Raises:
@@ -103,7 +104,7 @@ def load_images(
     documents: list[ImageDocument] = []
     seen: set[Path] = set()
     for path, named in _files(images, recursive=recursive):
-        if path not in seen:
+        if path not in seen and (named or not loading.drew(path)):
             seen.add(path)
             documents += loading.documents(path, named=named)
     return documents
@@ -115,6 +116,10 @@ class _Loading:
 
     image_roots: tuple[Path, ...] | None
     pages_folder: Path | None
+
+    def drew(self, path: Path) -> bool:
+        """Whether a file is a page of another one, drawn by an earlier call or by this one."""
+        return self.pages_folder is not None and is_page_file(path, self.pages_folder)
 
     def documents(self, path: Path, *, named: bool) -> Iterator[ImageDocument]:
         """The documents of a file. One that was only found, and is none, is reported and left out."""
@@ -186,7 +191,7 @@ class _Loading:
 def _files(images: PathText | Iterable[PathText], *, recursive: bool) -> Iterator[tuple[Path, bool]]:
     """The files meant, as absolute paths, and whether each was named itself."""
     given = [images] if isinstance(images, str | os.PathLike) else images
-    if isinstance(given, bytes | bytearray | memoryview):
+    if isinstance(given, bytes | bytearray | memoryview) or not isinstance(given, Iterable):
         raise _no_path(given)
     for one in given:
         if not isinstance(one, str | os.PathLike):

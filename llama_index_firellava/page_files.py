@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
+import re
+import uuid
 from typing import TYPE_CHECKING, Final
 
 from firellava.errors import ConfigurationError
 from firellava.images.inline import inline_image
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from firellava import ImageSource
     from firellava.models import ImageFormat
 
-__all__ = ["page_file"]
+__all__ = ["is_page_file", "page_file"]
 
 _EXTENSIONS: Final[dict[ImageFormat, str]] = {"PNG": ".png", "JPEG": ".jpg"}
+_NAME: Final = re.compile(r".*-[0-9a-f]{12}-page-\d{4,}\.(png|jpg)", re.DOTALL)
 
 
 def page_file(source: ImageSource, stem: str, folder: Path) -> Path:
@@ -52,12 +55,22 @@ def page_file(source: ImageSource, stem: str, folder: Path) -> Path:
     return path
 
 
+def is_page_file(path: Path, folder: Path) -> bool:
+    """Whether a file in a folder is one that `page_file` drew there.
+
+    Args:
+        path: absolute, without ``..``.
+        folder: where pages are drawn to.
+    """
+    return _NAME.fullmatch(path.name) is not None and os.fspath(path.parent) == os.path.abspath(folder)  # noqa: PTH100 - Path.absolute keeps ".."
+
+
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is either whole or not there, whoever else writes it at the same time."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-        file.write(data)
+    part = path.with_name(f".{uuid.uuid4().hex}")  # not by tempfile, whose files only their owner can read
     try:
-        os.replace(file.name, path)  # noqa: PTH105 - Path.replace is the same and longer
+        part.write_bytes(data)
+        part.replace(path)
     except OSError:
-        Path(file.name).unlink()
+        part.unlink(missing_ok=True)
         raise

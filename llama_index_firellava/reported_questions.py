@@ -1,4 +1,4 @@
-"""Questions of the core's own that LlamaIndex hears of as if its LLM had been asked."""
+"""Questions of this package's own that LlamaIndex hears of as if its LLM had been asked."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole, TextBlock
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined] # re-exported
 from llama_index.core.llms.callbacks import llm_chat_callback
 
+from firellava import ImagePart
+from firellava.requests import question_message
 from llama_index_firellava.responses import chat_response
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from llama_index.core.base.llms.types import ChatResponse
 
-    from firellava import ImageSource, Reply
+    from firellava import ImageSource, Message, Reply
     from llama_index_firellava.settings import FireLLaVASettings
 
 __all__ = ["ReportedQuestions"]
@@ -28,7 +30,8 @@ _dispatcher = get_dispatcher(__name__)
 class ReportedQuestions:
     """Puts questions to an LLM's client, under its rate limiter, with its events and callbacks.
 
-    An image is told of by name, size and hash: no event holds one.
+    An image is told of by name, size and hash: no event holds one. The LLM's own parameters hold, under those
+    of a call.
 
     Attributes:
         llm: who is asked.
@@ -43,30 +46,46 @@ class ReportedQuestions:
         Raises:
             FireLLaVAError: there is no answer.
         """
-        replies: list[Reply] = []
-
-        @llm_chat_callback()
-        def chat(llm: FireLLaVASettings, _: Sequence[ChatMessage], **parameters: Any) -> ChatResponse:  # noqa: ANN401 - as above
-            replies.append(llm.client.ask(question, image, **parameters))
-            return chat_response(replies[0])
-
-        chat(self.llm, _told(question, image), **parameters)
-        return replies[0]
+        return self.put(question_message(question, (image,)), **parameters)
 
     @_dispatcher.span
     async def aask(self, question: str, image: ImageSource, /, **parameters: Any) -> Reply:  # noqa: ANN401 - as above
         """The asynchronous twin of `ask`."""
+        return await self.aput(question_message(question, (image,)), **parameters)
+
+    def put(self, question: Message, /, **parameters: Any) -> Reply:  # noqa: ANN401 - as above
+        """Put a question with any number of images.
+
+        Raises:
+            FireLLaVAError: there is no answer.
+        """
+        replies: list[Reply] = []
+
+        @llm_chat_callback()
+        def chat(llm: FireLLaVASettings, _: Sequence[ChatMessage], **parameters: Any) -> ChatResponse:  # noqa: ANN401 - as above
+            replies.append(llm.client.chat([question], **llm._parameters(parameters)))  # noqa: SLF001 - the settings of an LLM of this package
+            return chat_response(replies[0])
+
+        chat(self.llm, [_told(question)], **parameters)
+        return replies[0]
+
+    async def aput(self, question: Message, /, **parameters: Any) -> Reply:  # noqa: ANN401 - as above
+        """The asynchronous twin of `put`."""
         replies: list[Reply] = []
 
         @llm_chat_callback()
         async def achat(llm: FireLLaVASettings, _: Sequence[ChatMessage], **parameters: Any) -> ChatResponse:  # noqa: ANN401 - as above
-            replies.append(await llm.client.aask(question, image, **parameters))
+            replies.append(await llm.client.achat([question], **llm._parameters(parameters)))  # noqa: SLF001 - as above
             return chat_response(replies[0])
 
-        await achat(self.llm, _told(question, image), **parameters)
+        await achat(self.llm, [_told(question)], **parameters)
         return replies[0]
 
 
-def _told(question: str, image: ImageSource) -> list[ChatMessage]:
-    blocks = [TextBlock(text=repr(image)), TextBlock(text=question)]
-    return [ChatMessage(role=MessageRole.USER, blocks=blocks)]
+def _told(question: Message) -> ChatMessage:
+    """The question as events may hold it."""
+    blocks = [
+        TextBlock(text=repr(part.source) if isinstance(part, ImagePart) else part.text)
+        for part in question.parts
+    ]
+    return ChatMessage(role=MessageRole.USER, blocks=blocks)

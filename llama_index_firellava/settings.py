@@ -6,6 +6,7 @@ Settings print, serialise and pickle without a secret; at every call they become
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -26,7 +27,8 @@ from firellava.costs.prices import Prices  # noqa: TC001 - pydantic reads annota
 from firellava.images.fetch_policy import FetchPolicy  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.limits import LimitsPolicy  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
-from firellava.settings import Fallback, checked_fetch_policy, error_names
+from firellava.settings import Fallback, checked_fetch_policy, error_names, tag_names
+from firellava.validation import OwnErrors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,11 +39,20 @@ _PARAMETERS: Final = frozenset(Parameters.model_fields)
 _PARAMETER_FIELDS: Final = ("temperature", "max_tokens", "top_p", "top_k", "stop", "seed")
 
 
-def _path_text(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pydantic checks it
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+def _path_texts(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pydantic checks it
+    """Folders as texts, which serialise; one folder is not a list of letters."""
+    if isinstance(value, str | os.PathLike):
+        value = (value,)
+    if not isinstance(value, Iterable):
+        return value
+    return tuple(os.fspath(path) if isinstance(path, os.PathLike) else path for path in value)
 
 
-class FireLLaVASettings(FunctionCallingLLM):
+def _tag_names(value: Any) -> Any:  # noqa: ANN401 - as above
+    return tag_names(value) if isinstance(value, str) else value
+
+
+class FireLLaVASettings(OwnErrors, FunctionCallingLLM):
     """The fields of `FireLLaVA`, which says what each is for."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -66,8 +77,8 @@ class FireLLaVASettings(FunctionCallingLLM):
     image_urls: Annotated[ImageURLs, SkipValidation] = "pass"
     fetch_policy: Annotated[FetchPolicy | None, SkipValidation, BeforeValidator(checked_fetch_policy)] = None
     keep_images: Annotated[int | None, SkipValidation] = None
-    image_roots: tuple[Annotated[str, BeforeValidator(_path_text)], ...] | None = None
-    describe_metadata: tuple[str, ...] = ()
+    image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_path_texts)] = None
+    describe_metadata: Annotated[tuple[str, ...], BeforeValidator(_tag_names)] = ()
     # Of any type here, because adapters know no HTTP library; httpx stays the core's own affair.
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

@@ -19,10 +19,11 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from firellava.errors import UnreadableReply, UnsupportedCapability
+from firellava.json_answers import json_begun_in, json_texts_in, schema_instruction
 from firellava.validation import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from llama_index.core.base.llms.types import ChatResponse
 
@@ -45,15 +46,9 @@ Way = Literal["tool", "schema", "prompt"]
 """How a model is made to answer in a form: by calling a tool that takes it, held to a JSON schema by its
 server, or told so in the prompt."""
 
-_INSTRUCTION: Final = "Answer with one JSON value that follows this JSON schema, and nothing else:\n{schema}"
-_FENCED: Final = re.compile(r"```\w*\s*\n?(.*?)```", re.DOTALL)
-_OPENING: Final = re.compile(r"[{\[]")
 _ANYTHING: Final = TypeAdapter[object](object)
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]+")
 _LONGEST_NAME: Final = 64
-
-# Values looked at in one answer; a model that has gone astray may open brackets without end.
-_MOST_VALUES: Final = 1000
 
 
 class StructureMissed(UnreadableReply, ValueError):
@@ -150,13 +145,14 @@ def answer_of(response: ChatResponse) -> str:
 def read_answer(text: str, output_cls: type[_Model]) -> _Model:
     """An answer in the form that was asked for, checked.
 
-    Models write fences and words around it; the first value that fits is the answer.
+    Models write fences and words around it, repeat the schema or think aloud before it: of the values that
+    fit, the last one is the answer.
 
     Raises:
         StructureMissed: there is none.
     """
     problem = ""
-    for candidate in _candidates(text):
+    for candidate in _candidates(text, output_cls):
         try:
             return output_cls.model_validate_json(candidate)
         except ValidationError as error:
@@ -181,6 +177,7 @@ class PartialAnswers:
 
     def __init__(self, output_cls: type[BaseModel]) -> None:
         self._output_cls = output_cls
+        self._is_array = _is_array(output_cls.model_json_schema())
         self._flexible = create_flexible_model(output_cls)
         self._said = ""
         self._read: object = None
@@ -188,7 +185,7 @@ class PartialAnswers:
     def add(self, response: ChatResponse) -> BaseModel | None:
         """Take the next response in; what it changed comes out, if anything."""
         self._said = answer_of(response)
-        value = _value_so_far(self._said)
+        value = _value_so_far(self._said, array=self._is_array)
         if value is None or value == self._read:
             return None
         self._read = value
@@ -209,7 +206,7 @@ class PartialAnswers:
 
 
 def _instruction(output_cls: type[BaseModel]) -> str:
-    return _INSTRUCTION.format(schema=json.dumps(output_cls.model_json_schema(), ensure_ascii=False))
+    return schema_instruction(output_cls.model_json_schema())
 
 
 def _instructed(messages: Sequence[ChatMessage], instruction: str) -> list[ChatMessage]:
@@ -223,34 +220,22 @@ def _instructed(messages: Sequence[ChatMessage], instruction: str) -> list[ChatM
     return told
 
 
-def _candidates(text: str) -> Iterator[str]:
-    """What may be the answer: the whole text, what stands in fences, then every JSON value in it."""
+def _candidates(text: str, output_cls: type[BaseModel]) -> Iterator[str]:
+    """What may be the answer, the likeliest first: the whole text, then the JSON values in it."""
     yield text
-    yield from _FENCED.findall(text)
-    decoder, position = json.JSONDecoder(), 0
-    for _ in range(_MOST_VALUES):
-        if (opening := _OPENING.search(text, position)) is None:
-            return
-        try:
-            _, position = decoder.raw_decode(text, opening.start())
-        except (ValueError, RecursionError):
-            position = opening.end()
-        else:
-            yield text[opening.start() : position]
+    yield from reversed(json_texts_in(text, array=_is_array(output_cls.model_json_schema())))
 
 
-def _value_so_far(text: str) -> object:
-    """The JSON value that a text begins to write, as far as it got; None before it begins."""
-    opening = _OPENING.search(text)
-    if opening is None:
+def _is_array(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "array"
+
+
+def _value_so_far(text: str, *, array: bool) -> object:
+    """The JSON value that a text has come to, as far as it got; None before it begins."""
+    begun = json_begun_in(text, array=array)
+    if begun is None:
         return None
-    begun = text[opening.start() :]
     try:
         return _ANYTHING.validate_json(begun, experimental_allow_partial="trailing-strings")
     except ValueError:
-        pass
-    try:
-        value: object = json.JSONDecoder().raw_decode(begun)[0]  # with more text after it
-    except (ValueError, RecursionError):
         return None
-    return value

@@ -50,7 +50,7 @@ def first_call_only(response: ChatResponse) -> ChatResponse:
     calls = _calls(message)
     if len(calls) <= 1:
         return response
-    blocks = [block for block in message.blocks if block not in calls[1:]]
+    blocks = [block for block in message.blocks if block is calls[0] or not isinstance(block, ToolCallBlock)]
     extra = message.additional_kwargs | {"tool_calls": message.additional_kwargs.get("tool_calls", [])[:1]}
     return response.model_copy(
         update={"message": message.model_copy(update={"blocks": blocks, "additional_kwargs": extra})}

@@ -4,21 +4,14 @@ Annotations of the tools' functions are read at run time by LlamaIndex, so none 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Self
 
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    ContentBlock,
-    ImageBlock,
-    MessageRole,
-    TextBlock,
-)
 from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from llama_index.core.tools.utils import create_schema_from_function
 
+from firellava import ImagePart, Message, Reply, TextPart
 from firellava.agent_tools import (
     ASK,
     CAPTION,
@@ -35,10 +28,9 @@ from firellava.agent_tools import (
 )
 from firellava.errors import FireLLaVAError
 from firellava.image_references import ImageReferences, ReferredImage
-from firellava.images import inline_image
 from firellava.offload import in_thread
-from firellava.replies import Usage
 from llama_index_firellava.llms import FireLLaVA
+from llama_index_firellava.reported_questions import ReportedQuestions
 
 __all__ = ["VisionAnswer", "VisionToolSpec"]
 
@@ -179,25 +171,24 @@ class VisionToolSpec(BaseToolSpec):
 
     def _answer(self, question: str, *images: str) -> VisionAnswer:
         try:
-            referred, messages = self._question(question, images)
-            return _told(referred, self._llm_for(referred).chat(messages))
+            referred, message = self._question(question, images)
+            return _told(referred, ReportedQuestions(self._llm_for(referred)).put(message))
         except FireLLaVAError as error:
             return _told_instead(error)
 
     async def _aanswer(self, question: str, *images: str) -> VisionAnswer:
         try:
-            referred, messages = await in_thread(self._question, question, images)
-            return _told(referred, await self._llm_for(referred).achat(messages))
+            referred, message = await in_thread(self._question, question, images)
+            return _told(referred, await ReportedQuestions(self._llm_for(referred)).aput(message))
         except FireLLaVAError as error:
             return _told_instead(error)
 
-    def _question(
-        self, question: str, images: Sequence[str]
-    ) -> tuple[list[ReferredImage], list[ChatMessage]]:
+    def _question(self, question: str, images: Sequence[str]) -> tuple[list[ReferredImage], Message]:
         referred = [self.images.resolve(reference) for reference in images]
         parts = question_parts(question, referred)
-        blocks = [_block(part) if isinstance(part, ReferredImage) else TextBlock(text=part) for part in parts]
-        return referred, [ChatMessage(role=MessageRole.USER, blocks=blocks)]
+        return referred, Message(
+            "user", [TextPart(part) if isinstance(part, str) else ImagePart(part.source) for part in parts]
+        )
 
     def _llm_for(self, images: Sequence[ReferredImage]) -> FireLLaVA:
         policy = self.images.fetch_policy(self.llm.fetch_policy, images)
@@ -244,20 +235,10 @@ def _output(output: ToolOutput) -> ToolOutput:
     )
 
 
-def _block(image: ReferredImage) -> ContentBlock:
-    """The image as it may travel through events: small, upright and without metadata."""
-    if image.source.url is not None:
-        return ImageBlock(url=image.source.url)
-    inlined = inline_image(image.source)
-    return ImageBlock(image=inlined.data, image_mimetype=inlined.mime_type)
-
-
-def _told(images: Sequence[ReferredImage], response: ChatResponse) -> VisionAnswer:
-    told = response.additional_kwargs
-    usage = {count.name: told[count.name] for count in fields(Usage)}
-    stated = None if usage["total_tokens"] is None else usage
-    text = answer_text(response.message.content or "", degraded=bool(told["degraded"]))
-    return VisionAnswer(text, details_of_answer(images, told, stated))
+def _told(images: Sequence[ReferredImage], reply: Reply) -> VisionAnswer:
+    usage = None if reply.usage is None else asdict(reply.usage)
+    text = answer_text(reply.text, degraded=reply.degraded)
+    return VisionAnswer(text, details_of_answer(images, reply.metadata(), usage))
 
 
 def _told_instead(error: FireLLaVAError) -> VisionAnswer:

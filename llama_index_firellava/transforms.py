@@ -15,6 +15,7 @@ from firellava import OfflineReader
 from firellava.captions import DEFAULT_PROMPT, Captioner, MemoryCaptionCache
 from firellava.errors import BadRequest, ConfigurationError, FireLLaVAError, InvalidRequest, UnreadableReply
 from firellava.settings import error_classes, error_names
+from firellava.validation import OwnErrors
 from llama_index_firellava.caption_caches import caption_cache
 from llama_index_firellava.caption_runs import CaptionRun, OnFailure
 from llama_index_firellava.llms import FireLLaVA
@@ -34,7 +35,7 @@ def _revived_llm(llm: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pyd
     return FireLLaVA.from_dict(llm) if isinstance(llm, dict) else llm
 
 
-class ImageCaptioner(TransformComponent):
+class ImageCaptioner(OwnErrors, TransformComponent):
     """Describes images while they are ingested, each once, so that a text search finds them.
 
         pipeline = IngestionPipeline(
@@ -47,7 +48,8 @@ class ImageCaptioner(TransformComponent):
     caption; it points to the image, which a model is shown with ``multimodal=True``; and its metadata say
     ``caption`` (a model is told that too), ``content_hash``, ``image_width``, ``image_height``, ``model``,
     ``backend``, ``degraded``, ``usage`` (JSON) and ``cost_usd``, the last two or "unknown". Other nodes pass
-    as they are. Put no node parser behind it: those make text nodes, without an image.
+    as they are. Put no node parser behind it: those make text nodes, without an image. Relative paths become
+    absolute, so that images are found from wherever an index is loaded again.
 
     Captions are kept per image, so that one new image is one call, whatever else is ingested with it. With
     ``num_workers`` each process has a copy of the cache: only one in a file, or in a store that is a server,
@@ -64,7 +66,8 @@ class ImageCaptioner(TransformComponent):
             `firellava.captions.CaptionCache`, or None. By default the memory of this object.
         keep_degraded: keep what the offline reader says too, which is no caption, but the text in the image.
             By default it stands in for this once: neither `cache` nor an IngestionPipeline's own finds it
-            again.
+            again. A docstore takes the document for done, though, as it does one that was left out:
+            ``docstore.delete_document`` has it described by the next run.
         concurrency: how many images are in memory, and asked about, at most.
         skip_on: the errors, as classes or by name, for which an image is left out, and reported. By default
             those that the same image would meet again: it is damaged, refused, or the answer is empty.
@@ -99,7 +102,7 @@ class ImageCaptioner(TransformComponent):
     @field_validator("skip_on")
     @classmethod
     def _errors_of_ours(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        error_classes(names)
+        error_classes(names, "skip_on")
         return names
 
     @classmethod

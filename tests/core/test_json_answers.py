@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firellava.json_answers import json_begun_in, json_in, schema_instruction
+from firellava.json_answers import json_begun_in, json_in, json_texts_in, schema_instruction
 
 ANSWERS = {
     "alone": '{"a": 1}',
@@ -74,3 +74,15 @@ def test_the_instruction_says_what_form_is_wanted() -> None:
     assert json.dumps(schema, ensure_ascii=False) in schema_instruction(schema)
     assert "JSON object" in schema_instruction(schema)
     assert "JSON array" in schema_instruction({"type": "array"})
+
+
+def test_all_values_are_found_as_they_were_written_with_line_ends_that_json_allows() -> None:
+    written = 'First {"total": 1.10}, then {"shop": "A\nB"} and {"cut": '
+    assert json_texts_in(written) == ['{"total": 1.10}', '{"shop": "A\\u000aB"}']
+    assert json_begun_in('{"shop": "A\nB') == '{"shop": "A\\u000aB'
+
+
+@pytest.mark.parametrize("astray", ["[" * 100_000, "[" * 100_000 + "]" * 100_000])
+def test_brackets_without_end_hold_no_json(astray: str) -> None:
+    with pytest.raises(ValueError, match="no whole JSON"):
+        json_in(astray, array=True)

@@ -47,6 +47,25 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for image files, not made yet."""
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def write(folder: Path) -> Callable[..., Path]:
+    """Writes a file into `folder`: a picture, or the bytes given."""
+
+    def write(name: str, data: bytes = PICTURE) -> Path:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
 @pytest.fixture(autouse=True)
 def _nothing_learned() -> None:
     """What replies taught about a model's tokens is kept in the process; it is nothing to the next test."""

@@ -215,6 +215,24 @@ def test_a_run_with_a_gap_is_done_again_by_nothing_but_the_gap(
     assert len(api_server.requests) == 11
 
 
+@pytest.mark.engine("rapidocr")
+def test_what_stood_in_is_described_once_its_document_is_out_of_the_docstore(
+    llm_for: Callable[..., FireLLaVA], api_server: ApiServer, receipt: Path
+) -> None:
+    api_server.fail_next(Fault(status=503))
+    llm, docstore = llm_for(fallback=OfflineReader(), max_retries=0), SimpleDocumentStore()
+    pipeline = IngestionPipeline(
+        transformations=[ImageCaptioner(llm=llm)],
+        docstore=docstore,
+        docstore_strategy=DocstoreStrategy.DUPLICATES_ONLY,
+    )
+    documents = load_images(receipt)
+    assert [node.metadata["degraded"] for node in pipeline.run(documents=documents)] == [True]
+    assert pipeline.run(documents=documents) == []
+    docstore.delete_document(documents[0].doc_id)
+    assert [node.metadata["degraded"] for node in pipeline.run(documents=documents)] == [False]
+
+
 def test_an_index_captions_what_it_is_made_of(llm: FireLLaVA, tmp_path: Path) -> None:
     documents = load_images(write_pictures(tmp_path, ["#ff0000", "#00ff00", "#0000ff"]))
     index = VectorStoreIndex.from_documents(

@@ -197,5 +197,5 @@ WRONG: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_wrong_setting_shows_when_the_captioner_is_made(llm: FireLLaVA, wrong: str) -> None:
-    with pytest.raises((FireLLaVAError, ValueError)):
+    with pytest.raises(FireLLaVAError, match={"prompt": "empty", "unknown": "colour"}.get(wrong, wrong)):
         ImageCaptioner(llm=llm, **WRONG[wrong])

@@ -21,6 +21,7 @@ from llama_index.core.schema import (
 )
 
 from firellava import FetchPolicy
+from firellava.errors import InvalidRequest
 from llama_index_firellava import FireLLaVA
 from llama_index_firellava.loading import load_images
 from llama_index_firellava.transforms import ImageCaptioner
@@ -107,6 +108,36 @@ def test_every_node_that_holds_an_image_is_captioned_and_still_holds_it(
     assert node.image_mimetype == "image/png"
     captioner.llm.complete("What is this?", image_documents=[node])
     assert [image.mean for image in api_server.requests[1].images] == [COLOUR]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda path: ImageDocument(image_path=path),
+        lambda path: ImageNode(image_path=path),
+        lambda path: Node(image_resource=MediaResource(path=Path(path))),
+    ],
+    ids=["ImageDocument", "ImageNode", "Node"],
+)
+def test_a_relative_path_is_found_from_another_folder(
+    captioner: ImageCaptioner,
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: Callable[[str], BaseNode],
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    (node,) = image_nodes(captioner([given(picture.name)]))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert COLOUR in captioner.llm.complete("What is this?", image_documents=[node]).text
+
+
+def test_one_document_is_no_list_of_documents(
+    caption: Caption, captioner: ImageCaptioner, documents: list[ImageDocument]
+) -> None:
+    with pytest.raises(InvalidRequest, match="a list of nodes, not one ImageDocument"):
+        caption(captioner, documents[0])  # type: ignore[arg-type]  # the mistake under test
 
 
 def test_an_image_on_the_web_is_downloaded_under_the_policy_of_the_llm(

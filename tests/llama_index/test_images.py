@@ -11,7 +11,7 @@ from llama_index.core.llms import ChatMessage, ImageBlock, TextBlock
 from llama_index.core.schema import Document, ImageDocument, ImageNode, MediaResource, NodeWithScore
 from PIL import ExifTags, Image
 
-from firellava.errors import ForbiddenPath, ImageError
+from firellava.errors import ForbiddenPath, ImageError, InvalidRequest
 from llama_index_firellava import FireLLaVA
 from tests.api_server import ApiServer
 from tests.api_server.plain_requests import data_url, encoded
@@ -165,6 +165,19 @@ def test_what_holds_no_image_of_its_own_is_refused(
     assert api_server.requests == []
 
 
+@pytest.mark.parametrize(
+    "given",
+    [str, lambda path: PICTURE, lambda path: ImageNode(image_path=str(path))],
+    ids=["path", "bytes", "node"],
+)
+def test_one_image_is_no_list_of_images(
+    llm: FireLLaVA, api_server: ApiServer, picture: Path, given: Callable[[Path], Any]
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"image_documents=\[…\]"):
+        llm.complete("What is this?", image_documents=given(picture))
+    assert api_server.requests == []
+
+
 def test_files_are_read_only_inside_the_roots(
     llm_for: Callable[..., FireLLaVA], api_server: ApiServer, picture: Path, tmp_path: Path
 ) -> None:
@@ -180,9 +193,17 @@ def test_files_are_read_only_inside_the_roots(
     assert len(api_server.requests) == 1
 
 
-def test_a_single_text_is_no_list_of_roots(llm_for: Callable[..., FireLLaVA], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="image_roots"):
-        llm_for(image_roots=str(tmp_path))
+@pytest.mark.parametrize("given", [str, Path])
+def test_one_root_needs_no_list_and_is_no_list_of_letters(
+    llm_for: Callable[..., FireLLaVA], picture: Path, tmp_path: Path, given: Callable[[Path], Any]
+) -> None:
+    (tmp_path / "inside").mkdir()
+    inside = in_file(tmp_path / "inside", "picture.png")
+    llm = llm_for(image_roots=given(inside.parent))
+    assert llm.image_roots == (str(inside.parent),)
+    assert COLOUR in str(llm.chat(conversation(ImageBlock(path=inside))))
+    with pytest.raises(ForbiddenPath):
+        llm.chat(conversation(ImageBlock(path=picture)))
 
 
 def test_chosen_metadata_is_told_and_no_other(
@@ -193,7 +214,7 @@ def test_chosen_metadata_is_told_and_no_other(
     exif[ExifTags.Base.DateTime] = "2024:05:01 10:00:00"
     exif[ExifTags.Base.Artist] = "Somebody"
     Image.new("RGB", (64, 64), COLOUR).save(photograph, exif=exif)
-    llm_for(describe_metadata=["DateTime"]).chat(conversation(ImageBlock(path=photograph)))
+    llm_for(describe_metadata="DateTime").chat(conversation(ImageBlock(path=photograph)))
     llm_for().chat(conversation(ImageBlock(path=photograph)))
     told, silent = (request.json["messages"][0]["content"] for request in api_server.requests)
     texts = [part["text"] for part in told if part["type"] == "text"]

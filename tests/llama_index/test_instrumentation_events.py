@@ -20,7 +20,8 @@ from llama_index.core.schema import ImageNode
 from pydantic import BaseModel, PrivateAttr
 
 from firellava.errors import ConnectionFailed, InvalidRequest
-from llama_index_firellava import FireLLaVA
+from firellava.image_references import ImageReferences
+from llama_index_firellava import FireLLaVA, VisionToolSpec
 from tests.api_server import QWEN_MAX, ApiServer, Fault
 from tests.api_server.plain_requests import encoded
 from tests.core.images.documents import COLOURED, pages
@@ -194,6 +195,23 @@ async def test_nor_what_is_told_of_image_documents(
     await answer(watched(), method, prompt, formatted=formatted, image_documents=images)
     assert len(api_server.requests[0].images) == 1
     assert BASE64.findall(written(events._seen, payloads.seen)) == []
+
+
+@pytest.mark.parametrize("method", ["compare", "acompare"])
+async def test_nor_what_is_told_of_an_agents_questions(
+    watched: Make, api_server: ApiServer, tmp_path: Path, events: Events, payloads: Payloads, method: str
+) -> None:
+    (tmp_path / "photograph.png").write_bytes(PHOTOGRAPH)
+    images = ImageReferences({"registered": PHOTOGRAPH}, image_roots=tmp_path)
+    answered = getattr(VisionToolSpec(watched(model=QWEN_MAX), images), method)(
+        "photograph.png", "registered"
+    )
+    assert "image 2" in (await answered if method == "acompare" else answered)
+    assert len(api_server.requests[0].images) == 2
+    assert len(payloads.seen) == 2
+    told = written(events._seen, payloads.seen)
+    assert "photograph.png" in told
+    assert BASE64.findall(told) == []
 
 
 @pytest.mark.parametrize("method", CHAT)

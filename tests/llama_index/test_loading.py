@@ -18,7 +18,6 @@ from llama_index.core.storage.docstore.utils import doc_to_json, json_to_doc
 from PIL import Image
 
 from firellava.errors import (
-    ConfigurationError,
     FireLLaVAError,
     ForbiddenPath,
     ImageTooLarge,
@@ -26,33 +25,13 @@ from firellava.errors import (
     UnreadableImage,
     UnsupportedFormat,
 )
-from firellava.images import ImageSource, decode_image
 from llama_index_firellava import FireLLaVA
 from llama_index_firellava.loading import load_images
 from tests.api_server import ApiServer
 from tests.api_server.plain_requests import encoded
-from tests.core.images.documents import COLOURED, pages
-from tests.core.images.samples import BLUE, GREEN, RED
-from tests.core.images.test_pages import SCAN, tiff
 from tests.llama_index.asking import COLOUR, PICTURE
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def write(name: str, data: bytes = PICTURE) -> Path:
-        path = tmp_path / "pictures" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
-
-    return write
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "pictures"
 
 
 def names(documents: list[ImageDocument]) -> list[Any]:
@@ -233,6 +212,7 @@ WRONG: dict[str, tuple[Any, type[FireLLaVAError], str]] = {
     "URL": ("https://example.com/picture.png", InvalidRequest, "image_url"),
     "data URL": ("data:image/png;base64,AAAA", InvalidRequest, "nothing is downloaded"),
     "bytes": (PICTURE, InvalidRequest, "type bytes"),
+    "nothing": (None, InvalidRequest, "type NoneType"),
     "picture": ([Image.new("RGB", (4, 4))], InvalidRequest, "type Image"),
 }
 
@@ -314,82 +294,3 @@ def test_a_docstore_knows_what_was_there_in_the_last_run(write: Write, folder: P
         "b.png",
         "c.png",
     ]
-
-
-def colours(documents: list[ImageDocument]) -> list[Any]:
-    return [decode_image(ImageSource.of(str(document.image_path))).getpixel((5, 5)) for document in documents]
-
-
-def test_each_page_of_a_tiff_gets_a_file_and_a_document(write: Write, tmp_path: Path) -> None:
-    scan = write("scan.tif", SCAN)
-    documents = load_images(scan, pages_folder=tmp_path / "drawn")
-    assert [document.metadata["page_label"] for document in documents] == ["1", "2", "3"]
-    assert [document.doc_id for document in documents] == [f"{scan}#page={page}" for page in (1, 2, 3)]
-    assert colours(documents) == [RED, GREEN, BLUE]
-    for document in documents:
-        drawn = Path(str(document.image_path))
-        assert drawn.parent == tmp_path / "drawn"
-        assert document.metadata["file_path"] == str(scan)
-        assert (document.metadata["file_type"], document.image_mimetype) == ("image/tiff", "image/png")
-        content = hashlib.sha256(drawn.read_bytes()).hexdigest()
-        assert document.metadata["content_hash"] == f"sha256-{content}"
-
-
-def test_a_page_is_drawn_once(write: Write, tmp_path: Path) -> None:
-    scan, drawn = write("scan.tif", SCAN), tmp_path / "drawn"
-    before = load_images(scan, pages_folder=drawn)
-    written = {path: path.stat().st_mtime_ns for path in drawn.iterdir()}
-    assert load_images(scan, pages_folder=drawn) == before
-    assert {path: path.stat().st_mtime_ns for path in drawn.iterdir()} == written
-
-
-def test_the_pages_of_a_changed_file_are_drawn_again(write: Write, tmp_path: Path) -> None:
-    before = load_images(write("scan.tif", SCAN), pages_folder=tmp_path / "drawn")
-    after = load_images(write("scan.tif", tiff(BLUE, GREEN)), pages_folder=tmp_path / "drawn")
-    assert colours(after) == [BLUE, GREEN]
-    assert [document.doc_id for document in after] == [document.doc_id for document in before[:2]]
-
-
-def test_without_a_folder_for_pages_a_tiff_is_its_first(
-    write: Write, caplog: pytest.LogCaptureFixture
-) -> None:
-    (document,) = load_images(write("scan.tif", SCAN))
-    assert colours([document]) == [RED]
-    assert "3 pages" in caplog.text
-
-
-def test_a_tiff_of_one_page_stays_where_it_is(write: Write, tmp_path: Path) -> None:
-    path = write("one.tif", encoded("TIFF"))
-    (document,) = load_images(path, pages_folder=tmp_path / "drawn")
-    assert document.image_path == str(path)
-    assert not (tmp_path / "drawn").exists()
-
-
-@pytest.mark.engine("pdf")
-def test_each_page_of_a_pdf_gets_a_file_and_a_document(
-    llm: FireLLaVA, api_server: ApiServer, write: Write, tmp_path: Path
-) -> None:
-    report = write("report.pdf", pages(COLOURED, b"0.5 g 0 0 400 1000 re f"))
-    documents = load_images(report, pages_folder=tmp_path / "drawn")
-    llm.complete("What is this?", image_documents=documents[1:])
-    assert [document.metadata["page_label"] for document in documents] == ["1", "2"]
-    assert documents[0].metadata["file_type"] == "application/pdf"
-    assert api_server.requests[0].images[0].pixels.convert("L").getpixel((168, 168)) == pytest.approx(
-        127, abs=3
-    )
-
-
-def test_a_pdf_without_a_folder_for_its_pages_is_not_taken_for_its_first(
-    write: Write, folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    report = write("report.pdf", pages(COLOURED))
-    with pytest.raises(UnsupportedFormat, match="pages_folder"):
-        load_images(report)
-    assert load_images(folder) == []
-    assert "pages_folder" in caplog.text
-
-
-def test_a_folder_for_pages_that_cannot_be_written_to_is_an_error(write: Write, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ConfigurationError, match="pages_folder"):
-        load_images(write("scan.tif", SCAN), pages_folder=tmp_path / "file" / "drawn")

@@ -185,7 +185,7 @@ async def test_a_block_no_vision_model_takes_is_refused_by_name(
     llm: FireLLaVA, api_server: ApiServer, method: str, name: str, block: Any
 ) -> None:
     message = ChatMessage(role="user", blocks=[TextBlock(text="What is this?"), block])
-    with pytest.raises(InvalidRequest, match=name):
+    with pytest.raises(InvalidRequest, match=rf"\b{name}\b"):
         await answer(llm, method, [message])
     assert api_server.requests == []
 
@@ -213,6 +213,8 @@ async def test_no_key_is_named_with_its_variable_and_the_way_out(api_server: Api
         ({"api_key": "two words"}, "api_key"),
         ({"fallback": "offline"}, "fallback="),
         ({"fallback": 5}, "fallback="),
+        ({"timeout": "soon"}, "timeout: "),
+        ({"image_roots": 5}, "image_roots: "),
     ],
 )
 def test_a_wrong_setting_is_refused_at_once(settings: dict[str, Any], said: str) -> None:
@@ -221,7 +223,7 @@ def test_a_wrong_setting_is_refused_at_once(settings: dict[str, Any], said: str)
 
 
 def test_a_misspelt_setting_is_refused() -> None:
-    with pytest.raises(ValueError, match="temprature"):
+    with pytest.raises(ConfigurationError, match="no setting 'temprature'"):
         FireLLaVA(temprature=0)  # type: ignore[call-arg]  # the mistake under test
 
 

@@ -181,6 +181,13 @@ def test_only_the_first_call_is_kept_where_one_was_asked_for(qwen: FireLLaVA) ->
     assert len(qwen.get_tool_calls_from_response(response)) == 2
 
 
+def test_the_first_of_two_calls_that_are_alike_is_kept(qwen: FireLLaVA) -> None:
+    alike = [ToolCallBlock(tool_name="add", tool_kwargs={"a": 1, "b": 2}) for _ in range(2)]
+    message = ChatMessage(role="assistant", blocks=[TextBlock(text="Adding."), *alike])
+    one = qwen._validate_chat_with_tools_response(ChatResponse(message=message), TOOLS)
+    assert one.message.blocks == [TextBlock(text="Adding."), alike[0]]
+
+
 def test_a_model_that_calls_no_tools_refuses_them(llm: FireLLaVA, api_server: ApiServer) -> None:
     with pytest.raises(UnsupportedCapability, match="does not call tools"):
         llm.chat_with_tools(TOOLS, "add 1 and 2")
