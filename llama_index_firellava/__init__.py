@@ -15,16 +15,16 @@ from firellava.errors import MissingExtra
 
 try:
     from llama_index_firellava.callbacks import FireLLaVACostHandler
-    from llama_index_firellava.captions_as_text import CaptionsAsText
-    from llama_index_firellava.chat_memory import chat_memory
-    from llama_index_firellava.image_tokens import CountedImageBlock
+    from llama_index_firellava.captions.as_text import CaptionsAsText
+    from llama_index_firellava.captions.captioner import ImageCaptioner
+    from llama_index_firellava.counting.chat_memory import chat_memory
+    from llama_index_firellava.counting.image_tokens import CountedImageBlock
+    from llama_index_firellava.counting.prompt_packing import chat_prompt_helper
+    from llama_index_firellava.counting.tokenizer import text_tokenizer
     from llama_index_firellava.llms import FireLLaVA
     from llama_index_firellava.loading import load_images
-    from llama_index_firellava.prompt_packing import chat_prompt_helper
     from llama_index_firellava.structured_output import SchemaParser, StructureMissed
-    from llama_index_firellava.tokenizer import text_tokenizer
     from llama_index_firellava.tools import VisionToolSpec
-    from llama_index_firellava.transforms import ImageCaptioner
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "llama_index":
         raise

@@ -9,8 +9,8 @@ from llama_index.core.constants import DEFAULT_CONTEXT_WINDOW, DEFAULT_NUM_OUTPU
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
 from firellava.errors import InvalidRequest
+from llama_index_firellava.counting.image_tokens import counts_images
 from llama_index_firellava.function_calling import FunctionCalling
-from llama_index_firellava.image_tokens import counts_images
 from llama_index_firellava.images import to_image_sources, to_image_sources_async
 from llama_index_firellava.messages import (
     to_messages,

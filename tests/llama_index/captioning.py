@@ -9,7 +9,7 @@ from pathlib import Path
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.schema import BaseNode
 
-from llama_index_firellava.transforms import ImageCaptioner
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from tests.api_server.plain_requests import encoded
 
 Caption = Callable[[ImageCaptioner, Sequence[BaseNode]], list[BaseNode]]

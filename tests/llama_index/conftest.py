@@ -12,8 +12,8 @@ from llama_index.core.schema import ImageDocument
 
 from firellava.costs.calibration import calibration_of
 from llama_index_firellava import FireLLaVA
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from llama_index_firellava.loading import load_images
-from llama_index_firellava.transforms import ImageCaptioner
 from tests.api_server import ApiServer
 from tests.llama_index.asking import PICTURE, RECEIPT
 from tests.llama_index.captioning import Caption, write_pictures

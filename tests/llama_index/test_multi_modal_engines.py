@@ -26,8 +26,8 @@ from pydantic import BaseModel
 from firellava import Budget
 from firellava.errors import BudgetExceeded, ForbiddenPath
 from llama_index_firellava import FireLLaVA, chat_prompt_helper
-from llama_index_firellava.captions_as_text import CaptionsAsText
-from llama_index_firellava.chat_memory import chat_memory
+from llama_index_firellava.captions.as_text import CaptionsAsText
+from llama_index_firellava.counting.chat_memory import chat_memory
 from llama_index_firellava.structured_output import SchemaParser
 from tests.api_server import ApiServer
 from tests.llama_index.asking import COLOUR, PICTURE

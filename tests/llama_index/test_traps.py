@@ -25,8 +25,8 @@ from pydantic import BaseModel
 from firellava import Budget, SeveralImagesWarning
 from firellava.errors import BudgetExceeded, ForbiddenPath, ImageError, ServerFailed
 from llama_index_firellava import FireLLaVA, chat_prompt_helper
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from llama_index_firellava.loading import load_images
-from llama_index_firellava.transforms import ImageCaptioner
 from tests.api_server import QWEN_MAX, ApiServer, Fault, UsagePlacement
 from tests.api_server.plain_requests import encoded
 from tests.llama_index.asking import CHAT, COLOUR, COMPLETE, PICTURE, answer, conversation

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from llama_index.core.base.llms.types import ImageBlock, TextBlock
 from pydantic import Field, SkipValidation
 
-from llama_index_firellava.image_tokens import CountedImageBlock
+from llama_index_firellava.counting.image_tokens import CountedImageBlock
 
 __all__ = ["ImageStandIn", "TextStandIn"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.memory import Memory
 
-from llama_index_firellava.image_tokens import asked_first, tokens_per_image
-from llama_index_firellava.tokenizer import text_tokenizer
+from llama_index_firellava.counting.image_tokens import asked_first, tokens_per_image
+from llama_index_firellava.counting.tokenizer import text_tokenizer
 
 if TYPE_CHECKING:
     from llama_index_firellava.settings import FireLLaVASettings

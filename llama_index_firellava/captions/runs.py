@@ -11,7 +11,7 @@ from llama_index.core.schema import BaseNode, MetadataMode
 
 from firellava.captions import CaptionFailed
 from firellava.errors import FireLLaVAError, InvalidRequest
-from llama_index_firellava.caption_nodes import caption_node, holds_image
+from llama_index_firellava.captions.nodes import caption_node, holds_image
 from llama_index_firellava.images import to_image_sources
 
 if TYPE_CHECKING:

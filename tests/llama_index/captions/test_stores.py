@@ -15,8 +15,8 @@ from llama_index.vector_stores.qdrant import QdrantVectorStore
 from qdrant_client import QdrantClient
 
 from llama_index_firellava import FireLLaVA
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from llama_index_firellava.loading import load_images
-from llama_index_firellava.transforms import ImageCaptioner
 from tests.api_server import ApiServer, UsagePlacement
 from tests.llama_index.captioning import WordEmbedding, write_pictures
 

@@ -16,8 +16,8 @@ from firellava.captions import DEFAULT_PROMPT, Captioner, MemoryCaptionCache
 from firellava.errors import BadRequest, ConfigurationError, FireLLaVAError, InvalidRequest, UnreadableReply
 from firellava.settings import error_classes, error_names
 from firellava.validation import OwnErrors
-from llama_index_firellava.caption_caches import caption_cache
-from llama_index_firellava.caption_runs import CaptionRun, OnFailure
+from llama_index_firellava.captions.caches import caption_cache
+from llama_index_firellava.captions.runs import CaptionRun, OnFailure
 from llama_index_firellava.llms import FireLLaVA
 from llama_index_firellava.reported_questions import ReportedQuestions
 

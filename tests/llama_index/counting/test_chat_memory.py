@@ -15,8 +15,8 @@ from firellava.costs.calibration import Calibration
 from firellava.costs.estimate import count_text_tokens
 from firellava.errors import ContextOverflow, PromptTooLong
 from llama_index_firellava import FireLLaVA
-from llama_index_firellava.chat_memory import chat_memory
-from llama_index_firellava.tokenizer import text_tokenizer
+from llama_index_firellava.counting.chat_memory import chat_memory
+from llama_index_firellava.counting.tokenizer import text_tokenizer
 from tests.api_server import QWEN_MAX, ApiServer, UsagePlacement
 from tests.api_server.plain_requests import encoded
 from tests.llama_index.asking import CHAT, PICTURE, answer, conversation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from firellava.backends.base import Backend  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.costs.calibration import calibration_of
 from firellava.costs.estimate import count_text_tokens
-from llama_index_firellava.image_tokens import asked_first
+from llama_index_firellava.counting.image_tokens import asked_first
 
 if TYPE_CHECKING:
     from llama_index_firellava.settings import FireLLaVASettings

@@ -16,9 +16,9 @@ from pydantic import PrivateAttr
 
 from firellava.costs.calibration import calibration_of
 from firellava.errors import CostUnknown
-from llama_index_firellava.image_tokens import asked_first
-from llama_index_firellava.stand_ins import ImageStandIn, TextStandIn
-from llama_index_firellava.tokenizer import TextTokenizer
+from llama_index_firellava.counting.image_tokens import asked_first
+from llama_index_firellava.counting.stand_ins import ImageStandIn, TextStandIn
+from llama_index_firellava.counting.tokenizer import TextTokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -22,8 +22,8 @@ from firellava.errors import (
     UnreadableImage,
 )
 from llama_index_firellava import FireLLaVA
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from llama_index_firellava.loading import load_images
-from llama_index_firellava.transforms import ImageCaptioner
 from tests.api_server import ApiServer, Fault
 from tests.llama_index.asking import PICTURE, RECEIPT
 from tests.llama_index.captioning import Caption

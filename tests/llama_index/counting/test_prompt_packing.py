@@ -20,8 +20,8 @@ from firellava import SeveralImagesWarning, model_card
 from firellava.costs.estimate import count_text_tokens
 from firellava.errors import CostUnknown
 from llama_index_firellava import FireLLaVA
-from llama_index_firellava.image_tokens import CountedImageBlock
-from llama_index_firellava.prompt_packing import chat_prompt_helper
+from llama_index_firellava.counting.image_tokens import CountedImageBlock
+from llama_index_firellava.counting.prompt_packing import chat_prompt_helper
 from tests.api_server import QWEN_MAX, ApiServer
 from tests.llama_index.asking import conversation
 

@@ -22,7 +22,7 @@ from firellava.errors import (
     UnreadableImage,
 )
 from llama_index_firellava import FireLLaVA, FireLLaVACostHandler
-from llama_index_firellava.transforms import ImageCaptioner
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from tests.api_server import ApiServer
 from tests.llama_index.billing import billed, counted
 from tests.llama_index.captioning import Caption

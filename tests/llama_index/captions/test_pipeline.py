@@ -18,8 +18,8 @@ from firellava import OfflineReader
 from firellava.captions import DiskCaptionCache, MemoryCaptionCache
 from firellava.errors import ConfigurationError, ServerFailed
 from llama_index_firellava import FireLLaVA
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from llama_index_firellava.loading import load_images
-from llama_index_firellava.transforms import ImageCaptioner
 from tests.api_server import ApiServer, Fault
 from tests.llama_index.captioning import WordEmbedding, write_pictures
 

@@ -23,8 +23,8 @@ from llama_index.core.schema import (
 from firellava import FetchPolicy
 from firellava.errors import InvalidRequest
 from llama_index_firellava import FireLLaVA
+from llama_index_firellava.captions.captioner import ImageCaptioner
 from llama_index_firellava.loading import load_images
-from llama_index_firellava.transforms import ImageCaptioner
 from tests.api_server import ApiServer
 from tests.api_server.plain_requests import encoded
 from tests.core.images.picture_server import PictureServer, answer
