@@ -10,8 +10,9 @@ from firellava import errors
 from firellava.backends.base import Backend
 from firellava.backends.fireworks import FireworksBackend
 from firellava.costs.budget import Budget
-from firellava.errors import ConfigurationError, FireLLaVAError
+from firellava.errors import ConfigurationError, FireLLaVAError, InvalidRequest
 from firellava.images.fetch_policy import FetchPolicy
+from firellava.messages import Parameters
 from firellava.routing.events import AUTOMATIC, Automatic
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "checked_count",
     "checked_fetch_policy",
     "checked_hooks",
+    "checked_parameters",
     "checked_retries",
     "checked_seconds",
     "error_classes",
@@ -122,6 +124,18 @@ def checked_seconds(name: str, value: object) -> float | None:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
         return value
     raise ConfigurationError(f"{name}= takes a number of seconds above 0, or None for no limit.")
+
+
+def checked_parameters(values: Mapping[str, Any]) -> None:
+    """Settings that are parameters of every call; see `Parameters`.
+
+    Raises:
+        ConfigurationError: one is out of range.
+    """
+    try:
+        Parameters.of(values)
+    except InvalidRequest as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def checked_retries(value: object) -> int:

@@ -57,7 +57,7 @@ class SerialisableSettings(FireLLaVASettings):
         return {"model": self._model_name} | named | self.lc_attributes
 
     def __getstate__(self) -> dict[Any, Any]:
-        """What is pickled: everything but the key, what is open, and who is told of calls here."""
+        """What is pickled: everything but the key, what is open, and what belongs to this process."""
         state = super().__getstate__()
         # A budget stays, and refuses to be pickled: without it a copy would spend as it likes.
         changed = {
@@ -67,6 +67,7 @@ class SerialisableSettings(FireLLaVASettings):
             "http_async_client": None,
             "hooks": (),
             "callbacks": None,
+            "rate_limiter": None,
         }
         private = (state["__pydantic_private__"] or {}) | {"_held": None}
         return state | {"__dict__": state["__dict__"] | changed, "__pydantic_private__": private}

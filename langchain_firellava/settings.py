@@ -33,7 +33,7 @@ from firellava.errors import ConfigurationError, InvalidRequest
 from firellava.images.fetch_policy import FetchPolicy
 from firellava.limits import LimitsPolicy
 from firellava.models import Fit, ModelCard, expand_model_name
-from firellava.settings import checked_fetch_policy, error_names
+from firellava.settings import checked_fetch_policy, checked_parameters, error_names
 from firellava.validation import explain
 from langchain_firellava.settings_of_others import parameters_here, settings_here
 from langchain_firellava.translation.messages import PROVIDER
@@ -245,7 +245,9 @@ class FireLLaVASettings(Serializable):
         # What is serialised names this variable in the place of the key. A pickle does not come by here.
         if self.api_key is not None or os.environ.get("FIREWORKS_API_KEY"):
             self.__dict__["key_withheld"] = False
-        self._client()  # wrong settings show when the model is made, not when it is called
+        # Wrong settings show when the model is made, not when it is called.
+        self._client()
+        checked_parameters(self._parameters(None, {}))
         return self
 
     @property

@@ -27,7 +27,13 @@ from firellava.costs.prices import Prices  # noqa: TC001 - pydantic reads annota
 from firellava.images.fetch_policy import FetchPolicy  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.limits import LimitsPolicy  # noqa: TC001 - pydantic reads annotations at run time
 from firellava.models import Fit  # noqa: TC001 - pydantic reads annotations at run time
-from firellava.settings import Fallback, checked_fetch_policy, error_names, tag_names
+from firellava.settings import (
+    Fallback,
+    checked_fetch_policy,
+    checked_parameters,
+    error_names,
+    tag_names,
+)
 from firellava.validation import OwnErrors
 
 if TYPE_CHECKING:
@@ -95,6 +101,7 @@ class FireLLaVASettings(OwnErrors, FunctionCallingLLM):
         """Let the core check the settings now rather than at the first call."""
         super().model_post_init(context)
         _ = self.client
+        checked_parameters(self._parameters({}))
 
     @field_serializer("backend", "card", "fallback", "prices")
     def _as_plain_values(self, value: Any) -> Any:  # noqa: ANN401 - one of the types of these three

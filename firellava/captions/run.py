@@ -167,14 +167,23 @@ async def _wait(other: Future[None]) -> None:
     await asyncio.wait([asyncio.wrap_future(other)])
 
 
+def _outage(reply: Reply) -> FireLLaVAError | None:
+    """Why a vision model did not answer, where it may answer the next time: the image is not to blame."""
+    errors = (attempt.error for attempt in reversed(reply.fallback_from))
+    return next((error for error in errors if error is not None and not concerns_every_image(error)), None)
+
+
 def _caption(image: CaptionedImage, reply: Reply) -> Caption:
     """The caption that a reply holds.
 
     Raises:
         UnreadableReply: it holds none: no word, or the offline reader's refusal.
+        FireLLaVAError: the offline reader refused, and was asked only because of this, which may pass.
     """
     text = reply.text.strip()
     refused = reply.degraded and reply.confidence == 0
+    if refused and (outage := _outage(reply)) is not None:
+        raise outage
     if refused or not text:
         said = "found nothing to tell" if refused else "answered without a word"
         error = UnreadableReply(f"{reply.backend} {said} about {image.source.name}: there is no caption.")

@@ -75,6 +75,10 @@ class BudgetMiddleware(AgentMiddleware[BudgetState, Any, Any]):
     allowed together, as one call. Calls that tools or other middleware make on their own are not seen. A
     `firellava.Budget` given to the model sees each attempt of each of them.
 
+    For an image a limit in dollars or tokens needs the model card's rule or its ``image_token_bound``: most
+    models but FireLLaVA have neither until you say so (``card=``). Parameters are set on the model itself:
+    what ``bind`` and ``configurable_fields`` give is to this middleware a model of another provider.
+
     What other providers' models take is unknown before the call, and in dollars also after it. They are
     refused under a limit in dollars or tokens, or allowed until it is used up, with tokens counted as they
     state them.

@@ -48,7 +48,8 @@ class ImageRedactionMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     **The order** in the list: after `NewestImagesMiddleware`, so that images which are not shown are not
     fetched, and before `BudgetMiddleware`, which looks at what is sent. Before `ModelRetryMiddleware` and
     `ModelFallbackMiddleware` images are fetched once for all attempts; after them it works too.
-    `SummarizationMiddleware` may stand anywhere.
+    `SummarizationMiddleware` may stand anywhere. What asks a model about the messages by itself, such as
+    `LLMToolSelectorMiddleware`, comes after it.
 
     Callbacks and traces of the agent see references as well; those of the model and of a tool see what the
     one is sent and the other answers: `redact_images` is for them.

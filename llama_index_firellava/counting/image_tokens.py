@@ -15,6 +15,7 @@ from llama_index.core.base.llms.types import DocumentBlock, ImageBlock
 from pydantic import Field
 
 from firellava.costs.calibration import calibration_of
+from firellava.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,6 +99,11 @@ def asked_first(llm: FireLLaVASettings) -> Backend:
 
 
 def _counted(messages: Sequence[ChatMessage], llm: FireLLaVASettings) -> Sequence[ChatMessage]:
+    if isinstance(messages, str):
+        raise InvalidRequest(
+            "chat takes messages, not a text: [ChatMessage(content=…)]. complete(…) takes a text, and "
+            "image_documents= beside it."
+        )
     if not any(isinstance(block, _COUNTED) for message in messages for block in message.blocks):
         return messages
     tokens = tokens_per_image(asked_first(llm))

@@ -147,3 +147,9 @@ class TestTheServerRefuses:
         with pytest.raises(AuthenticationFailed) as caught:
             await ask(llm_for(api_key="fw_wrong"), "Hello")
         assert "fw_wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize("setting", [{"temperature": 5}, {"n": 0}, {"stop": ["a"] * 5}, {"top_p": -1}])
+def test_a_parameter_out_of_range_shows_when_the_model_is_made(setting: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(setting))):
+        ChatFireLLaVA(**setting)

@@ -17,6 +17,7 @@ from langchain_core.exceptions import ModelError
 from langchain_core.load import dumpd, dumps, load, loads
 from langchain_core.messages import HumanMessage
 from langchain_core.prompts import ChatPromptTemplate, HumanMessagePromptTemplate, PromptTemplate
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import RunnableBinding, RunnableSequence
 
 from firellava import (
@@ -219,10 +220,10 @@ class TestARoundTrip:
                 asked.invoke(question)
         assert api_server.requests == []
 
-    def test_holds_nobody_who_is_told_of_calls_here(self, llm_for: Make) -> None:
-        handler = FireLLaVACostHandler()  # which holds a lock
-        moved = pickled(llm_for(callbacks=[handler], hooks=[handler.ledger]))
-        assert (moved.callbacks, moved.hooks) == (None, ())
+    def test_holds_nothing_that_belongs_to_this_process(self, llm_for: Make) -> None:
+        handler, limiter = FireLLaVACostHandler(), InMemoryRateLimiter()  # which hold locks
+        moved = pickled(llm_for(callbacks=[handler], hooks=[handler.ledger], rate_limiter=limiter))
+        assert (moved.callbacks, moved.hooks, moved.rate_limiter) == (None, (), None)
 
     def test_refuses_to_copy_a_budget(self, llm_for: Make) -> None:
         with pytest.raises(ConfigurationError, match="budget of its own"):

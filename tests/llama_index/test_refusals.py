@@ -214,12 +214,23 @@ async def test_no_key_is_named_with_its_variable_and_the_way_out(api_server: Api
         ({"fallback": "offline"}, "fallback="),
         ({"fallback": 5}, "fallback="),
         ({"timeout": "soon"}, "timeout: "),
+        ({"temperature": 5}, "temperature: "),
+        ({"additional_kwargs": {"min_p": -1}}, "min_p: "),
         ({"image_roots": 5}, "image_roots: "),
     ],
 )
 def test_a_wrong_setting_is_refused_at_once(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         FireLLaVA(**settings)
+
+
+@pytest.mark.parametrize("method", ["chat", "achat", "stream_chat", "astream_chat"])
+async def test_a_text_in_the_place_of_messages_is_refused(
+    llm: FireLLaVA, api_server: ApiServer, method: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="takes messages"):
+        await answer(llm, method, "What is this?")
+    assert api_server.requests == []
 
 
 def test_a_misspelt_setting_is_refused() -> None:

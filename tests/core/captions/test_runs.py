@@ -319,4 +319,12 @@ def test_when_the_api_is_down_what_can_be_read_is_told_and_the_rest_reported(
     assert isinstance(read, Caption)
     assert read.degraded
     assert isinstance(unread, CaptionFailed)
+    assert isinstance(unread.error, ServerFailed)
+
+
+@pytest.mark.engine("rapidocr")
+def test_without_a_key_an_image_in_which_nothing_can_be_read_is_to_blame_itself(describe: Describe) -> None:
+    captioner = Captioner(VisionClient(fallback=OfflineReader()))
+    (unread,) = describe(captioner, [picture(1)])
+    assert isinstance(unread, CaptionFailed)
     assert "found nothing to tell" in str(unread.error)
