@@ -98,7 +98,7 @@ def asked_first(llm: FireLLaVASettings) -> Backend:
     return llm.client.backend
 
 
-def _counted(messages: Sequence[ChatMessage], llm: FireLLaVASettings) -> Sequence[ChatMessage]:
+def _counted(messages: Sequence[ChatMessage] | str, llm: FireLLaVASettings) -> Sequence[ChatMessage]:
     if isinstance(messages, str):
         raise InvalidRequest(
             "chat takes messages, not a text: [ChatMessage(content=…)]. complete(…) takes a text, and "
