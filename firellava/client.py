@@ -175,7 +175,7 @@ class VisionClient:
             budget=budget,
             hooks=checked_hooks(hooks),
             keep_images=checked_count("keep_images", keep_images),
-            image_roots=None if image_roots is None else tuple(as_folders(image_roots)),
+            image_roots=None if image_roots is None else as_folders(image_roots),
             describe_metadata=tag_names(describe_metadata),
         )
 

@@ -66,8 +66,7 @@ class ReferredImage:
     @property
     def content_hash(self) -> str | None:
         """``sha256-`` and the hash of what was given, all its pages; None for an image on the web."""
-        whole = replace(self.source, page=1, region=None).sha256
-        return None if whole is None else f"sha256-{whole}"
+        return self.source.content_hash
 
     def as_dict(self) -> dict[str, Any]:
         """What is known about the image, as plain JSON values, without its bytes."""

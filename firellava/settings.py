@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -34,6 +35,7 @@ __all__ = [
     "error_names",
     "fallbacks",
     "first_backend",
+    "folder_texts",
     "tag_names",
 ]
 
@@ -205,6 +207,15 @@ def error_names(kinds: Any) -> Any:  # noqa: ANN401 - whatever the user gave; Vi
     if isinstance(kinds, list | tuple):
         return tuple(kind.__name__ if isinstance(kind, type) else kind for kind in kinds)
     return kinds
+
+
+def folder_texts(folders: Any) -> Any:  # noqa: ANN401 - as above
+    """An ``image_roots=`` setting as texts, as it is stored; one folder is no list of letters."""
+    if isinstance(folders, str | os.PathLike):
+        return (os.fspath(folders),)
+    if not isinstance(folders, Iterable):
+        return folders
+    return tuple(os.fspath(folder) if isinstance(folder, os.PathLike) else folder for folder in folders)
 
 
 def tag_names(names: str | Sequence[str]) -> tuple[str, ...]:

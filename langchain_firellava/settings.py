@@ -4,7 +4,7 @@ Annotations here are read at run time, by pydantic and by LangChain, so none hid
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from langchain_core.language_models import LangSmithParams
@@ -33,7 +33,7 @@ from firellava.errors import ConfigurationError, InvalidRequest
 from firellava.images.fetch_policy import FetchPolicy
 from firellava.limits import LimitsPolicy
 from firellava.models import Fit, ModelCard, expand_model_name
-from firellava.settings import checked_fetch_policy, checked_parameters, error_names
+from firellava.settings import checked_fetch_policy, checked_parameters, error_names, folder_texts
 from firellava.validation import explain
 from langchain_firellava.settings_of_others import parameters_here, settings_here
 from langchain_firellava.translation.messages import PROVIDER
@@ -92,13 +92,6 @@ _OF_MODELS_ONLY = frozenset(_CLIENT) - {"model", "fit"}
 
 _OF_LANGCHAIN = ("stream",)
 """What LangChain passes on with a call and has already acted on."""
-
-
-def _paths(value: Any) -> Any:  # noqa: ANN401 - as above
-    """Folders as texts, which serialise; one folder is not a list of letters."""
-    if isinstance(value, str | os.PathLike):
-        return (os.fspath(value),)
-    return tuple(os.fspath(path) for path in value) if isinstance(value, Iterable) else value
 
 
 def _fixed(value: Any) -> Any:  # noqa: ANN401 - as above
@@ -192,7 +185,7 @@ class FireLLaVASettings(Serializable):
     image_urls: ImageURLs = "pass"
     fetch_policy: Annotated[InstanceOf[FetchPolicy] | None, BeforeValidator(checked_fetch_policy)] = None
     keep_images: int | None = None
-    image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_paths)] = None
+    image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(folder_texts)] = None
     describe_metadata: tuple[str, ...] = ()
     http_client: Any = Field(default=None, exclude=True, repr=False)
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

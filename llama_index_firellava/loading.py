@@ -22,7 +22,7 @@ from llama_index.core.schema import ImageDocument, MediaResource
 from firellava import ImageSource
 from firellava.captions.identity import CaptionedImage
 from firellava.errors import FireLLaVAError, InvalidRequest, UnreadableImage, UnsupportedFormat
-from firellava.images.files import quote_path
+from firellava.images.files import as_folders, quote_path
 from firellava.images.formats import detect_format, refuse_format
 from firellava.images.pages import count_pages
 from llama_index_firellava.page_files import is_page_file, page_file
@@ -95,10 +95,8 @@ def load_images(
         MissingExtra: a named file is HEIF or PDF, and what opens it is not installed.
         InvalidRequest: `images` holds something other than paths.
     """
-    if isinstance(image_roots, str | os.PathLike):
-        image_roots = [image_roots]
     loading = _Loading(
-        None if image_roots is None else tuple(Path(root) for root in image_roots),
+        None if image_roots is None else as_folders(image_roots),
         None if pages_folder is None else Path(pages_folder).absolute(),
     )
     documents: list[ImageDocument] = []

@@ -5,8 +5,6 @@ Settings print, serialise and pickle without a secret; at every call they become
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from llama_index.core.llms.function_calling import FunctionCallingLLM
@@ -32,6 +30,7 @@ from firellava.settings import (
     checked_fetch_policy,
     checked_parameters,
     error_names,
+    folder_texts,
     tag_names,
 )
 from firellava.validation import OwnErrors
@@ -45,16 +44,7 @@ _PARAMETERS: Final = frozenset(Parameters.model_fields)
 _PARAMETER_FIELDS: Final = ("temperature", "max_tokens", "top_p", "top_k", "stop", "seed")
 
 
-def _path_texts(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pydantic checks it
-    """Folders as texts, which serialise; one folder is not a list of letters."""
-    if isinstance(value, str | os.PathLike):
-        value = (value,)
-    if not isinstance(value, Iterable):
-        return value
-    return tuple(os.fspath(path) if isinstance(path, os.PathLike) else path for path in value)
-
-
-def _tag_names(value: Any) -> Any:  # noqa: ANN401 - as above
+def _tag_names(value: Any) -> Any:  # noqa: ANN401 - whatever the user gave; pydantic checks it
     return tag_names(value) if isinstance(value, str) else value
 
 
@@ -83,7 +73,7 @@ class FireLLaVASettings(OwnErrors, FunctionCallingLLM):
     image_urls: Annotated[ImageURLs, SkipValidation] = "pass"
     fetch_policy: Annotated[FetchPolicy | None, SkipValidation, BeforeValidator(checked_fetch_policy)] = None
     keep_images: Annotated[int | None, SkipValidation] = None
-    image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(_path_texts)] = None
+    image_roots: Annotated[tuple[str, ...] | None, BeforeValidator(folder_texts)] = None
     describe_metadata: Annotated[tuple[str, ...], BeforeValidator(_tag_names)] = ()
     # Of any type here, because adapters know no HTTP library; httpx stays the core's own affair.
     http_client: Any = Field(default=None, exclude=True, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import orjson
@@ -46,8 +46,8 @@ class CaptionedImage:
         """
         loaded = source.load(image_roots)
         opened = open_image(loaded)
-        whole = replace(loaded, page=1, region=None)
-        return cls(loaded, f"sha256-{whole.sha256}", opened.mime_type, opened.size)
+        assert loaded.content_hash is not None  # noqa: S101 - what was opened is in memory
+        return cls(loaded, loaded.content_hash, opened.mime_type, opened.size)
 
 
 def caption_key(client: VisionClient, request: Request, image: CaptionedImage) -> str:

@@ -223,17 +223,16 @@ class ImageSource:
         For a later page or a part, the hash of that together with page and region. None for a file that was
         not read yet and for a URL.
         """
-        if isinstance(self._value, str):
-            return None
-        if not self._digest:  # computed at most once in one thread, and alike in all
-            if isinstance(self._value, bytes):
-                self._digest.append(hashlib.sha256(self._value).hexdigest())
-            else:
-                self._digest.append(hash_pixels(self._value))
-        whole = self._digest[0]
-        if self.page == 1 and self.region is None:
+        whole = self._whole_digest()
+        if whole is None or (self.page == 1 and self.region is None):
             return whole
         return hashlib.sha256(f"{whole} {self.page} {self.region}".encode()).hexdigest()
+
+    @property
+    def content_hash(self) -> str | None:
+        """``sha256-`` and the hash of all that was given, whatever page or part is meant; see `sha256`."""
+        whole = self._whole_digest()
+        return None if whole is None else f"sha256-{whole}"
 
     def on_page(self, page: int) -> ImageSource:
         """The same file at another page. Whether there is one shows when the image is opened.
@@ -317,6 +316,16 @@ class ImageSource:
         if not isinstance(data, bytes):
             raise UnreadableImage("The file gives text, not bytes: open it in binary mode, open(path, 'rb').")
         return cls._from_encoded(data, _UNNAMED)
+
+    def _whole_digest(self) -> str | None:
+        if isinstance(self._value, str):
+            return None
+        if not self._digest:  # computed at most once in one thread, and alike in all
+            if isinstance(self._value, bytes):
+                self._digest.append(hashlib.sha256(self._value).hexdigest())
+            else:
+                self._digest.append(hash_pixels(self._value))
+        return self._digest[0]
 
     def _identity(self) -> tuple[object, ...]:
         value = self._value if isinstance(self._value, str) else self.sha256

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_core.documents.base import Blob, Document
 
 from firellava.errors import UnreadableImage
 from firellava.images import ImageInput, ImageSource, inline_image
+from firellava.images.content_hash import content_hash
 from firellava.images.inline import INLINE_SIDE
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def image_block(
         "type": "image",
         "base64": encoded,
         "mime_type": inlined.mime_type,
-        "id": f"sha256-{hashlib.sha256(inlined.data).hexdigest()}",
+        "id": content_hash(inlined.data),
     }
 
 

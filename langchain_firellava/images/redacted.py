@@ -6,13 +6,13 @@ that are too large.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, unquote_to_bytes
 
 from firellava.errors import ImageError
+from firellava.images.content_hash import content_hash
 from firellava.images.formats import detect_format
 from firellava.images.urls import decode_base64
 from langchain_firellava.images.places import is_image_block, map_nested
@@ -158,7 +158,7 @@ def _described(data: bytes, claimed: str = "") -> str:
     kind = claimed or "data"
     if image_format is not None:
         kind = "application/pdf" if image_format == "PDF" else f"image/{image_format.lower()}"
-    return f"[{kind}, {len(data):,} bytes, sha256-{hashlib.sha256(data).hexdigest()}]"
+    return f"[{kind}, {len(data):,} bytes, {content_hash(data)}]"
 
 
 def _unreadable(text: str, claimed: str = "") -> str:

@@ -6,11 +6,11 @@ Pure functions over messages and whatever holds them. The pixels are the caller'
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from firellava.errors import ImageError, UnreadableImage
+from firellava.images.content_hash import content_hash
 from firellava.images.urls import decode_base64, decode_data_url
 from langchain_firellava.images.places import map_data, map_images
 
@@ -38,7 +38,7 @@ def take_out(value: _Value) -> tuple[_Value, dict[str, bytes]]:
         if read is None:
             return data
         form, image = read
-        name = f"sha256-{hashlib.sha256(image).hexdigest()}"
+        name = content_hash(image)
         images[name] = image
         return f"stored-image:{form},{name}"
 
@@ -71,7 +71,7 @@ def put_back(value: _Value, images: Mapping[str, bytes | None]) -> _Value:
         if reference is None:
             return data
         image = images.get(reference["name"])
-        if image is None or f"sha256-{hashlib.sha256(image).hexdigest()}" != reference["name"]:
+        if image is None or content_hash(image) != reference["name"]:
             raise _GoneError
         return _written(reference["form"], image)
 

@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import DocumentBlock, ImageBlock
 from pydantic import Field
 
 from firellava.costs.calibration import calibration_of
-from firellava.errors import InvalidRequest
+from firellava.errors import CostUnknown, InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from firellava.backends.base import Backend
     from llama_index_firellava.settings import FireLLaVASettings
 
-__all__ = ["CountedImageBlock", "asked_first", "counts_images", "tokens_per_image"]
+__all__ = [
+    "CountedImageBlock",
+    "asked_first",
+    "counts_images",
+    "most_tokens_per_image",
+    "tokens_per_image",
+]
 
 _COUNTED: Final = (ImageBlock, DocumentBlock)
 
@@ -133,3 +139,24 @@ def tokens_per_image(backend: Backend) -> int:
     card, observed = backend.model_card, calibration_of(backend.label).images
     known = (card.tokens_per_image, None if observed is None else observed.mean, card.image_token_bound)
     return next((tokens for tokens in known if tokens is not None), _GUESS)
+
+
+def most_tokens_per_image(backend: Backend) -> int:
+    """What an image may take at most, where too few would overflow the context window.
+
+    The card's rule, else as much as the card allows an image at most, else the most one took in earlier
+    replies.
+
+    Raises:
+        CostUnknown: nobody says.
+    """
+    card, observed = backend.model_card, calibration_of(backend.label).images
+    highest = None if observed is None else observed.highest
+    for tokens in (card.tokens_per_image, card.image_token_bound, highest):
+        if tokens is not None:
+            return tokens
+    raise CostUnknown(
+        f"Nobody says how many tokens {card.name} counts for an image, so nobody can tell how many "
+        "images fit a prompt. Ask it about one, and its reply tells; or say what you know: "
+        "FireLLaVA(card=model_card(…).model_copy(update={'image_token_bound': …}))."
+    )

@@ -14,9 +14,7 @@ from llama_index.core.indices.prompt_helper import DEFAULT_PADDING, ChatPromptHe
 from llama_index.core.utilities.token_counting import TokenCounter
 from pydantic import PrivateAttr
 
-from firellava.costs.calibration import calibration_of
-from firellava.errors import CostUnknown
-from llama_index_firellava.counting.image_tokens import asked_first
+from llama_index_firellava.counting.image_tokens import asked_first, most_tokens_per_image
 from llama_index_firellava.counting.stand_ins import ImageStandIn, TextStandIn
 from llama_index_firellava.counting.tokenizer import TextTokenizer
 
@@ -120,22 +118,10 @@ class _VisionPromptHelper(ChatPromptHelper):
 
     def _stand_in(self, block: ContentBlock) -> ContentBlock:
         if isinstance(block, ImageBlock):
-            return ImageStandIn(original=block, tokens=self._tokens_per_image())
+            return ImageStandIn(original=block, tokens=most_tokens_per_image(self._backend))
         if isinstance(block, TextBlock):
             return TextStandIn(text=block.text, pieces=self._pieces)
         return block
-
-    def _tokens_per_image(self) -> int:
-        card, observed = self._backend.model_card, calibration_of(self._backend.label).images
-        highest = None if observed is None else observed.highest
-        for tokens in (card.tokens_per_image, card.image_token_bound, highest):
-            if tokens is not None:
-                return tokens
-        raise CostUnknown(
-            f"Nobody says how many tokens {card.name} counts for an image, so nobody can tell how many "
-            "images fit a prompt. Ask it about one, and its reply tells; or say what you know: "
-            "FireLLaVA(card=model_card(…).model_copy(update={'image_token_bound': …}))."
-        )
 
 
 class _Counter(TokenCounter):
